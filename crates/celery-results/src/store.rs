@@ -1,0 +1,42 @@
+//! The trait that every driver implements.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::Result;
+
+/// A place for results.
+#[async_trait]
+pub trait ResultStore: Send + Sync + std::fmt::Debug {
+    /// The URL as shown to people: the password hidden.
+    fn as_uri(&self) -> String;
+
+    /// Stores a batch in one round trip, in the order given, and wakes whoever waits for one of them.
+    /// A stored SUCCESS is never overwritten (`celery/backends/base.py: KeyValueStoreBackend._store_result`).
+    /// Idempotent: a batch whose fate is unknown may be given again.
+    async fn store(&self, batch: &[StoreResult]) -> Result<()>;
+
+    /// The stored meta of a task, as it was written; `None` while nothing is stored.
+    async fn get(&self, task_id: &str) -> Result<Option<Bytes>>;
+}
+
+/// One result to store.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct StoreResult {
+    /// The id of the task.
+    pub task_id: String,
+    /// The encoded result meta: see `celery_protocol::ResultMeta`.
+    pub meta: Bytes,
+    /// How long it is kept; `None` for ever (`result_expires`).
+    pub expires: Option<Duration>,
+}
+
+impl StoreResult {
+    /// `meta` of `task_id`, kept for `expires`.
+    pub fn new(task_id: impl Into<String>, meta: Bytes, expires: Option<Duration>) -> Self {
+        Self { task_id: task_id.into(), meta, expires }
+    }
+}

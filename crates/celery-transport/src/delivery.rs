@@ -1,0 +1,66 @@
+//! One message on its way to a worker, and what the worker says of it afterwards.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use celery_protocol::Message;
+
+/// What names a delivery to the broker. Opaque to everyone but the driver that made it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeliveryTag(pub Arc<str>);
+
+/// A message that the broker has handed to this worker and keeps until it is settled.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Delivery {
+    /// Names this delivery in [`Settlement`]s.
+    pub tag: DeliveryTag,
+    /// The queue it came from.
+    pub queue: Arc<str>,
+    /// The message, or what could not be read as one.
+    pub message: Result<Message, Undecodable>,
+}
+
+impl Delivery {
+    /// A delivery of `message` from `queue`.
+    pub fn new(tag: DeliveryTag, queue: Arc<str>, message: Result<Message, Undecodable>) -> Self {
+        Self { tag, queue, message }
+    }
+}
+
+/// Bytes from a queue that are no message.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Undecodable {
+    /// The bytes as the broker gave them.
+    pub raw: Bytes,
+    /// Why they could not be read.
+    pub error: celery_protocol::Error,
+}
+
+impl Undecodable {
+    /// Bytes that could not be read because of `error`.
+    pub fn new(raw: Bytes, error: celery_protocol::Error) -> Self {
+        Self { raw, error }
+    }
+}
+
+/// What becomes of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// Done: the broker forgets it.
+    Ack(DeliveryTag),
+    /// Put it back at the end of its queue, marked as redelivered (`basic.reject(requeue=True)`).
+    Requeue(DeliveryTag),
+    /// Not started: put it back where it was, next to be served (what kombu does at shutdown), marked as redelivered.
+    Restore(DeliveryTag),
+}
+
+impl Settlement {
+    /// The delivery that is settled.
+    pub fn tag(&self) -> &DeliveryTag {
+        match self {
+            Self::Ack(tag) | Self::Requeue(tag) | Self::Restore(tag) => tag,
+        }
+    }
+}

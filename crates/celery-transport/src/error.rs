@@ -1,0 +1,50 @@
+//! What can go wrong while messages move.
+
+/// The result of a transport operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of a transport. Messages are lowercase fragments that fit after "failed to …: ".
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The broker URL cannot be used. Permanent: the user has to change it.
+    #[error("broker URL {url:?}: {reason}")]
+    Url {
+        /// The URL, with the password hidden.
+        url: String,
+        /// What is wrong with it and what to write instead.
+        reason: String,
+    },
+    /// An option of `broker_transport_options` cannot be used. Permanent.
+    #[error("broker_transport_options[{option:?}]: {reason}")]
+    Option {
+        /// The name of the option.
+        option: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The connection is down, or the broker does not serve at the moment (loading, read only, out of memory).
+    /// The same call may succeed later; nothing is known of what the lost call did.
+    #[error("connection to {url} lost: {reason}")]
+    Lost {
+        /// The URL, with the password hidden.
+        url: String,
+        /// What the client library or the broker said.
+        reason: String,
+    },
+    /// The broker answered and said no. Trying again will not help.
+    #[error("{url} refused: {reason}")]
+    Refused {
+        /// The URL, with the password hidden.
+        url: String,
+        /// The broker's own words.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Whether the same call may succeed later, without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Lost { .. })
+    }
+}

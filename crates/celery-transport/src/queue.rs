@@ -1,0 +1,44 @@
+//! A queue and how messages reach it.
+
+/// A queue to consume from, with the one binding that Celery declares for it.
+///
+/// Source: `kombu/entity.py: Queue`, `celery/app/amqp.py: Queues`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Queue {
+    /// The name of the queue.
+    pub name: String,
+    /// The exchange it is bound to; empty for the default exchange.
+    pub exchange: String,
+    /// `direct`, `topic` or `fanout`.
+    pub exchange_type: String,
+    /// The routing key (or topic pattern) of the binding.
+    pub routing_key: String,
+}
+
+impl Queue {
+    /// The queue that Celery makes for a bare name: a direct exchange and a routing key of the same name.
+    pub fn named(name: impl Into<String>) -> Self {
+        let name = name.into();
+        Self {
+            exchange: name.clone(),
+            exchange_type: String::from("direct"),
+            routing_key: name.clone(),
+            name,
+        }
+    }
+
+    /// Binds the queue to `exchange` of `exchange_type` with `routing_key` instead.
+    #[must_use]
+    pub fn bound_to(
+        mut self,
+        exchange: impl Into<String>,
+        exchange_type: impl Into<String>,
+        routing_key: impl Into<String>,
+    ) -> Self {
+        self.exchange = exchange.into();
+        self.exchange_type = exchange_type.into();
+        self.routing_key = routing_key.into();
+        self
+    }
+}

@@ -1,0 +1,82 @@
+//! The traits that every driver implements.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use celery_protocol::Message;
+
+use crate::{Delivery, Queue, Result, Settlement};
+
+/// A broker. Cheap to make: nothing is connected before a consumer or a publisher is opened.
+#[async_trait]
+pub trait Transport: Send + Sync + std::fmt::Debug {
+    /// The broker URL as shown to people: the password hidden.
+    fn as_uri(&self) -> String;
+
+    /// Declares and binds `queues` and opens a consumer on them.
+    ///
+    /// Fails at once, rather than waiting, when the broker cannot be reached: the caller backs off.
+    async fn consume(&self, queues: &[Queue]) -> Result<(Box<dyn Consumer>, Arc<dyn Acknowledger>)>;
+
+    /// Opens a publisher.
+    async fn publisher(&self) -> Result<Arc<dyn Publisher>>;
+
+    /// Empties `queue` and returns how many messages were in it (`celery purge`).
+    async fn purge(&self, queue: &Queue) -> Result<u64>;
+}
+
+/// The fetching half of a consumer. One task owns it.
+#[async_trait]
+pub trait Consumer: Send {
+    /// Takes up to `credit` messages that are there now; none is a normal answer. One round trip.
+    ///
+    /// Not cancel-safe: run it to its end, or what it took comes back only when the worker's lease ends.
+    /// After an [`Error::Lost`](crate::Error::Lost), call it again: the driver reconnects by itself, and first
+    /// delivers what an earlier, interrupted fetch took and could not hand over.
+    async fn fetch(&mut self, credit: usize) -> Result<Vec<Delivery>>;
+
+    /// Waits until [`fetch`](Self::fetch) may find something: a push to one of the queues, a reconnection. Returns
+    /// at once when a message may have come since the last fetch. Cancel-safe. May wake for nothing.
+    async fn ready(&mut self) -> Result<()>;
+}
+
+/// The settling half of a consumer. Shared.
+#[async_trait]
+pub trait Acknowledger: Send + Sync {
+    /// Settles a batch in one round trip, in the order given. Idempotent: a batch whose fate is unknown (an
+    /// [`Error::Lost`](crate::Error::Lost)) may be given again.
+    async fn settle(&self, batch: &[Settlement]) -> Result<()>;
+
+    /// Ends the consumer: gives back whatever it still holds (first to be served, as kombu does at shutdown) and drops
+    /// its lease. Returns how many messages were given back.
+    async fn close(&self) -> Result<usize>;
+}
+
+/// Sends messages.
+#[async_trait]
+pub trait Publisher: Send + Sync {
+    /// Sends a batch in order, in one round trip where the broker allows it. Returns when the broker has it all.
+    async fn publish(&self, batch: &[Publication]) -> Result<()>;
+
+    /// Declares and binds queues, so that what is published to their exchange reaches them.
+    async fn declare(&self, queues: &[Queue]) -> Result<()>;
+}
+
+/// A message and where it goes.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Publication {
+    /// The exchange; empty for the default exchange, whose routing key is the name of a queue.
+    pub exchange: String,
+    /// The routing key.
+    pub routing_key: String,
+    /// The message.
+    pub message: Message,
+}
+
+impl Publication {
+    /// `message` to `exchange` with `routing_key`.
+    pub fn new(exchange: impl Into<String>, routing_key: impl Into<String>, message: Message) -> Self {
+        Self { exchange: exchange.into(), routing_key: routing_key.into(), message }
+    }
+}
