@@ -1,7 +1,18 @@
-//! What a Celery message, result and exception are: bytes in, types out.
+#![doc = include_str!("../README.md")]
 
+mod base64_text;
+pub mod compression;
 mod error;
+pub mod json;
+mod limits;
 pub mod message;
+pub mod result;
+pub mod serializer;
 
 pub use error::Error;
-pub use message::{DeliveryInfo, Message, Properties};
+pub use limits::{MAX_DEPTH, MAX_MESSAGE_SIZE};
+pub use message::{
+    Body, DeliveryInfo, Embed, Expires, Message, Properties, TaskHeaders, TimeLimits, V1Task,
+    mark_redelivered,
+};
+pub use result::{ExceptionInfo, Extended, ResultMeta, State, StoredMeta};
