@@ -1,1 +1,16 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod event;
+mod executor;
+mod job;
+mod limits;
+mod outcome;
+mod pool;
+mod runner;
+
+pub use event::{Event, EventReceiver, EventSender, events};
+pub use executor::{Change, Executor, Load};
+pub use job::{Job, JobId, Kind, Limits};
+pub use outcome::{Failure, Outcome, Success};
+pub use pool::Lane;
+pub use runner::{Interrupt, Runner};

@@ -1,0 +1,234 @@
+//! Jobs in, changes out.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::limits::{Deadlines, Limit};
+use crate::pool::Pool;
+use crate::{Event, EventReceiver, Interrupt, Job, JobId, Kind, Lane, Limits, Outcome};
+
+/// What became of a job. `C` is whatever the caller wants back with it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Change<C> {
+    /// The job has a slot and was handed to its runner: the moment of an early acknowledgement.
+    Dispatched(JobId),
+    /// The job's body has started.
+    Started(JobId),
+    /// The job passed its soft time limit and is being interrupted.
+    SoftLimit(JobId, Duration),
+    /// The job's outcome can be stored; the job goes on with its hooks.
+    Store(JobId, Outcome),
+    /// The job has ended, or was given up.
+    Ended {
+        /// The job.
+        job: JobId,
+        /// What the caller gave with it.
+        context: C,
+        /// How it ended.
+        outcome: Outcome,
+    },
+}
+
+/// How busy a pool is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// How many jobs can run at once.
+    pub slots: usize,
+    /// How many run.
+    pub running: usize,
+    /// How many wait for a slot.
+    pub waiting: usize,
+}
+
+#[derive(Debug)]
+struct Running<C> {
+    kind: Kind,
+    lane: usize,
+    limits: Limits,
+    context: C,
+}
+
+/// Two pools, the jobs in them, and their time limits. Owned by one task; nothing in it is shared.
+#[derive(Debug)]
+pub struct Executor<C> {
+    loops: Pool<C>,
+    threads: Pool<C>,
+    running: HashMap<JobId, Running<C>>,
+    deadlines: Deadlines,
+    stuck: HashSet<JobId>,
+    receiver: EventReceiver,
+    events: Vec<Event>,
+    changes: Vec<Change<C>>,
+}
+
+impl<C> Executor<C> {
+    /// An executor over the lanes of event loops and of threads, whose runners report to `receiver`.
+    pub fn new(loops: Vec<Lane>, threads: Vec<Lane>, receiver: EventReceiver) -> Self {
+        Self {
+            loops: Pool::new(loops),
+            threads: Pool::new(threads),
+            running: HashMap::new(),
+            deadlines: Deadlines::default(),
+            stuck: HashSet::new(),
+            receiver,
+            events: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// Takes a job: it starts at once if a slot is free. Call [`flush`](Self::flush) after a burst.
+    pub fn submit(&mut self, kind: Kind, job: Job, context: C) {
+        self.pool(kind).push(job, context);
+        self.dispatch(kind);
+    }
+
+    /// Wakes the runners that were given jobs since the last flush.
+    pub fn flush(&mut self) {
+        self.loops.flush();
+        self.threads.flush();
+    }
+
+    /// Waits for changes and moves them to `into`. Cancel-safe.
+    pub async fn changes(&mut self, into: &mut Vec<Change<C>>) {
+        loop {
+            self.collect();
+            self.flush();
+            if !self.changes.is_empty() {
+                into.append(&mut self.changes);
+                return;
+            }
+            match self.deadlines.next() {
+                Some(at) => tokio::select! {
+                    () = self.receiver.wait() => {}
+                    () = sleep_until(at) => {}
+                },
+                None => self.receiver.wait().await,
+            }
+        }
+    }
+
+    /// What the caller gave with a job that runs.
+    pub fn context(&mut self, job: JobId) -> Option<&mut C> {
+        self.running.get_mut(&job).map(|running| &mut running.context)
+    }
+
+    /// How busy the pool of a kind is.
+    pub fn load(&self, kind: Kind) -> Load {
+        let pool = match kind {
+            Kind::Async => &self.loops,
+            Kind::Sync => &self.threads,
+        };
+        Load { slots: pool.slots(), running: pool.used(), waiting: pool.waiting() }
+    }
+
+    /// How many jobs go on after having been given up.
+    pub fn stuck(&self) -> usize {
+        self.stuck.len()
+    }
+
+    /// Whether no job runs.
+    pub fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// Takes back the jobs that wait for a slot: they have not started.
+    pub fn take_waiting(&mut self) -> Vec<(Job, C)> {
+        let mut waiting = self.loops.take_waiting();
+        waiting.extend(self.threads.take_waiting());
+        waiting
+    }
+
+    /// Gives up every running job: each is interrupted, and nothing more is heard of it.
+    pub fn abandon_running(&mut self) -> Vec<C> {
+        let jobs: Vec<_> = self.running.keys().copied().collect();
+        jobs.into_iter().filter_map(|job| self.abandon(job)).map(|running| running.context).collect()
+    }
+
+    fn collect(&mut self) {
+        // Events first: a job that ended before its limit was noticed has ended in time.
+        let mut events = std::mem::take(&mut self.events);
+        self.receiver.take(&mut events);
+        for event in events.drain(..) {
+            self.on_event(event);
+        }
+        self.events = events;
+        while let Some((job, limit)) = self.deadlines.pop_due(Instant::now()) {
+            self.on_limit(job, limit);
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Started { job, at } => {
+                if let Some(running) = self.running.get(&job) {
+                    self.deadlines.start(job, at, running.limits);
+                    self.changes.push(Change::Started(job));
+                }
+            }
+            Event::Store { job, outcome } => {
+                if self.running.contains_key(&job) {
+                    self.changes.push(Change::Store(job, outcome));
+                }
+            }
+            Event::Ended { job, outcome } => {
+                if let Some(running) = self.running.remove(&job) {
+                    self.release(running.kind, running.lane);
+                    self.changes.push(Change::Ended { job, context: running.context, outcome });
+                } else {
+                    self.stuck.remove(&job);
+                }
+            }
+        }
+    }
+
+    fn on_limit(&mut self, job: JobId, limit: Limit) {
+        let Some(running) = self.running.get(&job) else { return };
+        match limit {
+            Limit::Soft => {
+                let soft = running.limits.soft.unwrap_or_default();
+                let (kind, lane) = (running.kind, running.lane);
+                self.pool(kind).runner(lane).interrupt(job, Interrupt::Soft(soft));
+                self.changes.push(Change::SoftLimit(job, soft));
+            }
+            Limit::Hard => {
+                let limit = running.limits.hard.unwrap_or_default();
+                if let Some(running) = self.abandon(job) {
+                    let outcome = Outcome::TimedOut { limit };
+                    self.changes.push(Change::Ended { job, context: running.context, outcome });
+                }
+            }
+        }
+    }
+
+    fn abandon(&mut self, job: JobId) -> Option<Running<C>> {
+        let running = self.running.remove(&job)?;
+        self.stuck.insert(job);
+        self.pool(running.kind).runner(running.lane).interrupt(job, Interrupt::Abandon);
+        self.release(running.kind, running.lane);
+        Some(running)
+    }
+
+    fn release(&mut self, kind: Kind, lane: usize) {
+        self.pool(kind).free(lane);
+        self.dispatch(kind);
+    }
+
+    fn dispatch(&mut self, kind: Kind) {
+        while let Some((lane, job, context)) = self.pool(kind).next() {
+            let id = job.id;
+            self.running.insert(id, Running { kind, lane, limits: job.limits, context });
+            self.changes.push(Change::Dispatched(id));
+            self.pool(kind).start(lane, job);
+        }
+    }
+
+    fn pool(&mut self, kind: Kind) -> &mut Pool<C> {
+        match kind {
+            Kind::Async => &mut self.loops,
+            Kind::Sync => &mut self.threads,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What is to be run.
+
+use std::time::Duration;
+
+use celery_protocol::Message;
+
+/// Names a job within one executor. Never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(pub u64);
+
+/// Which pool a task runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A coroutine: on an event loop, among many.
+    Async,
+    /// A function: on a thread of its own.
+    Sync,
+}
+
+impl Kind {
+    /// The word shown to people: `async` or `sync`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Async => "async",
+            Self::Sync => "sync",
+        }
+    }
+}
+
+/// The time limits of a job, measured from its start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// When the job is interrupted with `SoftTimeLimitExceeded`.
+    pub soft: Option<Duration>,
+    /// When the job is failed with `TimeLimitExceeded`.
+    pub hard: Option<Duration>,
+}
+
+/// A task to run: plain data, its body still undecoded, so that a runner may sit in another process.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Job {
+    /// Names the job in events.
+    pub id: JobId,
+    /// Which of the registered tasks to run: an index that the runner and the worker agreed on.
+    pub task: u32,
+    /// The message, protocol 2.
+    pub message: Message,
+    /// Its time limits.
+    pub limits: Limits,
+    /// Whether the start has to be reported: a job with limits always is.
+    pub report_start: bool,
+    /// The order among waiting jobs: 0 first, then first come.
+    pub rank: u8,
+}
+
+impl Job {
+    /// A job for task number `task`, without limits.
+    pub fn new(id: JobId, task: u32, message: Message) -> Self {
+        Self { id, task, message, limits: Limits::default(), report_start: false, rank: 0 }
+    }
+
+    /// Sets the time limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.report_start |= limits != Limits::default();
+        self.limits = limits;
+        self
+    }
+
+    /// Asks for [`Event::Started`](crate::Event::Started).
+    #[must_use]
+    pub fn with_report_start(mut self, report: bool) -> Self {
+        self.report_start |= report;
+        self
+    }
+
+    /// Sets the order among waiting jobs.
+    #[must_use]
+    pub fn with_rank(mut self, rank: u8) -> Self {
+        self.rank = rank;
+        self
+    }
+}

@@ -1,0 +1,30 @@
+//! What really runs jobs.
+
+use std::time::Duration;
+
+use crate::{Job, JobId};
+
+/// Runs jobs: an event loop, a pool of threads. Called by the executor only, from one thread.
+///
+/// No method may block or wait: the executor runs on the worker's reactor.
+pub trait Runner: Send + Sync {
+    /// Takes a job. The executor never gives a runner more jobs than it has slots. The runner may hold the job back
+    /// until [`flush`](Self::flush), so that a burst costs one wake-up.
+    fn start(&self, job: Job);
+
+    /// Ends a burst of [`start`](Self::start)s.
+    fn flush(&self);
+
+    /// Interrupts a job, if it still runs.
+    fn interrupt(&self, job: JobId, how: Interrupt);
+}
+
+/// Why a job is interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interrupt {
+    /// Its soft time limit has passed: raise `SoftTimeLimitExceeded` in it.
+    Soft(Duration),
+    /// Its hard time limit has passed, or the worker shuts down cold: end it. Nobody listens to it any more, and its
+    /// slot is already another job's.
+    Abandon,
+}
