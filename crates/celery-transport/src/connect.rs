@@ -25,7 +25,10 @@ impl ConnectOptions {
 pub fn connect(url: &str, options: &ConnectOptions) -> Result<Box<dyn Transport>> {
     let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
     match scheme {
-        "redis" | "valkey" => Ok(Box::new(Valkey::new(url, options)?)),
+        // Those that the driver does not speak yet it refuses by name.
+        "redis" | "valkey" | "rediss" | "valkeys" | "sentinel" | "redis+socket" | "socket" | "unix" => {
+            Ok(Box::new(Valkey::new(url, options)?))
+        }
         _ => Err(Error::Url {
             url: crate::valkey::hide_password(url),
             reason: format!("no driver for {scheme:?}; this worker speaks redis:// and valkey://"),

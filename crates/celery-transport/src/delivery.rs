@@ -50,6 +50,8 @@ impl Undecodable {
 pub enum Settlement {
     /// Done: the broker forgets it.
     Ack(DeliveryTag),
+    /// Refused for good (`basic.reject(requeue=False)`): forgotten, or dead-lettered where the broker does that.
+    Reject(DeliveryTag),
     /// Put it back at the end of its queue, marked as redelivered (`basic.reject(requeue=True)`).
     Requeue(DeliveryTag),
     /// Not started: put it back where it was, next to be served (what kombu does at shutdown), marked as redelivered.
@@ -60,7 +62,7 @@ impl Settlement {
     /// The delivery that is settled.
     pub fn tag(&self) -> &DeliveryTag {
         match self {
-            Self::Ack(tag) | Self::Requeue(tag) | Self::Restore(tag) => tag,
+            Self::Ack(tag) | Self::Reject(tag) | Self::Requeue(tag) | Self::Restore(tag) => tag,
         }
     }
 }

@@ -68,6 +68,9 @@ pub trait Publisher: Send + Sync {
 pub struct Publication {
     /// The exchange; empty for the default exchange, whose routing key is the name of a queue.
     pub exchange: String,
+    /// `direct`, `topic` or `fanout`. A broker that keeps exchanges itself does not ask; on Valkey a fanout exchange is a
+    /// pub/sub channel and every other one is looked up in its bindings.
+    pub exchange_type: String,
     /// The routing key.
     pub routing_key: String,
     /// The message.
@@ -75,8 +78,20 @@ pub struct Publication {
 }
 
 impl Publication {
-    /// `message` to `exchange` with `routing_key`.
+    /// `message` to the direct exchange `exchange` with `routing_key`.
     pub fn new(exchange: impl Into<String>, routing_key: impl Into<String>, message: Message) -> Self {
-        Self { exchange: exchange.into(), routing_key: routing_key.into(), message }
+        Self {
+            exchange: exchange.into(),
+            exchange_type: String::from("direct"),
+            routing_key: routing_key.into(),
+            message,
+        }
+    }
+
+    /// Says that the exchange is of another type: events and broadcasts go to `fanout` exchanges.
+    #[must_use]
+    pub fn of_type(mut self, exchange_type: impl Into<String>) -> Self {
+        self.exchange_type = exchange_type.into();
+        self
     }
 }

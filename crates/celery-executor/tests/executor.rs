@@ -1,0 +1,156 @@
+//! The executor against a runner that does only what a test tells it, on a clock that stands still.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use celery_executor::{
+    Change, Event, EventSender, Executor, Interrupt, Job, JobId, Kind, Lane, Limits, Outcome, Runner, Success, events,
+};
+use celery_protocol::{Message, Properties};
+use tokio::time::Instant;
+
+/// Remembers what it was told.
+#[derive(Default)]
+struct Told {
+    started: Mutex<Vec<JobId>>,
+    interrupted: Mutex<Vec<(JobId, Interrupt)>>,
+}
+
+impl Runner for Told {
+    fn start(&self, job: Job) {
+        self.started.lock().unwrap().push(job.id);
+    }
+
+    fn flush(&self) {}
+
+    fn interrupt(&self, job: JobId, how: Interrupt) {
+        self.interrupted.lock().unwrap().push((job, how));
+    }
+}
+
+struct Bench {
+    executor: Executor<&'static str>,
+    events: EventSender,
+    runner: Arc<Told>,
+}
+
+fn bench(slots: usize) -> Bench {
+    let (events, receiver) = events();
+    let runner = Arc::new(Told::default());
+    let lane = Lane::new(Arc::clone(&runner) as Arc<dyn Runner>, slots);
+    let threads = Lane::new(Arc::new(Told::default()), 1);
+    Bench { executor: Executor::new(vec![lane], vec![threads], receiver), events, runner }
+}
+
+fn job(id: u64) -> Job {
+    let headers = serde_json::value::RawValue::from_string(String::from("{}")).unwrap();
+    let message = Message::new(headers, Properties::default(), Vec::new().into(), "application/json", "utf-8");
+    Job::new(JobId(id), 0, message)
+}
+
+fn limited(id: u64, soft: u64, hard: u64) -> Job {
+    let seconds = Duration::from_secs;
+    job(id).with_limits(Limits { soft: Some(seconds(soft)), hard: Some(seconds(hard)) })
+}
+
+impl Bench {
+    async fn changes(&mut self) -> Vec<Change<&'static str>> {
+        let mut changes = Vec::new();
+        self.executor.changes(&mut changes).await;
+        changes
+    }
+
+    fn end(&self, id: u64) {
+        let outcome = Outcome::Succeeded(Success::default());
+        self.events.send(Event::Ended { job: JobId(id), outcome });
+    }
+
+    fn started(&self) -> Vec<u64> {
+        self.runner.started.lock().unwrap().iter().map(|id| id.0).collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_waits_for_a_slot_and_rank_goes_before_age() {
+    let mut bench = bench(1);
+    bench.executor.submit(Kind::Async, job(1), "first");
+    bench.executor.submit(Kind::Async, job(2).with_rank(9), "second");
+    bench.executor.submit(Kind::Async, job(3).with_rank(3), "third");
+    assert_eq!(bench.started(), [1]);
+    assert_eq!(bench.executor.load(Kind::Async).waiting, 2);
+
+    assert!(matches!(bench.changes().await[..], [Change::Dispatched(JobId(1))]));
+    bench.end(1);
+    let changes = bench.changes().await;
+    assert!(changes.iter().any(|change| matches!(change, Change::Ended { context: "first", .. })), "{changes:?}");
+    bench.end(3);
+    bench.changes().await;
+    assert_eq!(bench.started(), [1, 3, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_count_from_the_start_of_the_body() {
+    let mut bench = bench(1);
+    bench.executor.submit(Kind::Async, limited(1, 10, 20), "job");
+    bench.changes().await;
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    bench.events.send(Event::Started { job: JobId(1), at: Instant::now() });
+    assert!(matches!(bench.changes().await[..], [Change::Started(JobId(1))]));
+
+    let started = Instant::now();
+    assert!(matches!(bench.changes().await[..], [Change::SoftLimit(JobId(1), _)]));
+    assert_eq!(started.elapsed().as_secs(), 10);
+    let changes = bench.changes().await;
+    assert!(matches!(changes[..], [Change::Ended { outcome: Outcome::TimedOut { .. }, .. }]), "{changes:?}");
+    assert_eq!(started.elapsed().as_secs(), 20);
+    let interrupted = bench.runner.interrupted.lock().unwrap().clone();
+    assert_eq!(interrupted[0], (JobId(1), Interrupt::Soft(Duration::from_secs(10))));
+    assert_eq!(interrupted[1], (JobId(1), Interrupt::Abandon));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_past_its_hard_limit_gives_its_slot_back_and_is_not_heard_again() {
+    let mut bench = bench(1);
+    bench.executor.submit(Kind::Async, limited(1, 1, 2), "stuck");
+    bench.executor.submit(Kind::Async, job(2), "next");
+    bench.events.send(Event::Started { job: JobId(1), at: Instant::now() });
+    let mut ended = 0;
+    while ended == 0 {
+        ended += bench.changes().await.iter().filter(|change| matches!(change, Change::Ended { .. })).count();
+    }
+    assert_eq!(bench.started(), [1, 2]);
+    assert_eq!(bench.executor.stuck(), 1);
+
+    bench.end(1);
+    bench.end(2);
+    let mut changes = bench.changes().await;
+    while !changes.iter().any(|change| matches!(change, Change::Ended { .. })) {
+        changes = bench.changes().await;
+    }
+    assert!(changes.iter().all(|change| !matches!(change, Change::Ended { context: "stuck", .. })), "{changes:?}");
+    assert_eq!(bench.executor.stuck(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_ended_in_time_is_not_interrupted() {
+    let mut bench = bench(1);
+    bench.executor.submit(Kind::Async, limited(1, 1, 2), "quick");
+    bench.events.send(Event::Started { job: JobId(1), at: Instant::now() });
+    bench.changes().await;
+    tokio::time::advance(Duration::from_secs(5)).await;
+    bench.end(1);
+    let changes = bench.changes().await;
+    assert!(matches!(changes[..], [Change::Ended { outcome: Outcome::Succeeded(_), .. }]), "{changes:?}");
+    assert!(bench.runner.interrupted.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_can_be_taken_back_and_what_runs_given_up() {
+    let mut bench = bench(1);
+    bench.executor.submit(Kind::Async, job(1), "running");
+    bench.executor.submit(Kind::Async, job(2), "waiting");
+    let waiting: Vec<_> = bench.executor.take_waiting().into_iter().map(|(_, context)| context).collect();
+    assert_eq!(waiting, ["waiting"]);
+    assert_eq!(bench.executor.abandon_running(), ["running"]);
+    assert!(bench.executor.is_idle());
+}

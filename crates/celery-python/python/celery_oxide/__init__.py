@@ -1,0 +1,1 @@
+"""A Celery worker with a Rust engine: ``async def`` and ``def`` tasks side by side."""

@@ -1,0 +1,100 @@
+"""What the worker knows of each registered task, found once when the app is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from celery import signals
+from celery.app.task import Task
+from celery.backends.base import BaseBackend, DisabledBackend
+from celery.backends.redis import RedisBackend
+from celery.loaders.base import BaseLoader
+
+from celery_oxide._kind import task_kind
+
+_HOOKS = ("before_start", "on_success", "on_failure", "on_retry", "after_return")
+
+#: Signals that are sent around a task. Their receivers may come and go, so the
+#: list of receivers is looked at for each task.
+_SIGNALS = (
+    signals.task_prerun,
+    signals.task_postrun,
+    signals.task_success,
+    signals.task_failure,
+    signals.task_retry,
+)
+
+
+class Entry:
+    """A task, and which parts of its lifecycle have to run in Python."""
+
+    __slots__ = (
+        "backend",
+        "delegated",
+        "function",
+        "hooked",
+        "hooks",
+        "is_async",
+        "loader",
+        "resultrepr_maxsize",
+        "task",
+        "throws",
+    )
+
+    def __init__(self, task: Task, rust_results: bool) -> None:
+        self.task = task
+        self.is_async = task_kind(task) == "async"
+        # As the stock tracer: an overridden `__call__` is called, otherwise `run` itself.
+        self.function: Callable[..., Any] = task if _overrides(task, "__call__") else task.run
+        self.hooks = frozenset(name for name in _HOOKS if _overrides(task, name))
+        self.loader = task.app.loader
+        self.backend: BaseBackend = task.backend
+        self.throws = tuple(task.throws or ())
+        self.resultrepr_maxsize = task.resultrepr_maxsize
+        #: Results of this task are stored by its own backend, in Python.
+        self.delegated = not (isinstance(self.backend, DisabledBackend) or (rust_results and _is_app_backend(task)))
+        self.hooked = bool(self.hooks) or self.delegated or _loader_has_hooks(self.loader)
+
+    def is_plain(self) -> bool:
+        """Say whether nothing has to run in Python around the body."""
+        if self.hooked:
+            return False
+        return not any(signal.receivers for signal in _SIGNALS)
+
+
+def _overrides(task: Task, name: str) -> bool:
+    for cls in type(task).__mro__:
+        if cls is Task:
+            return False
+        if name in vars(cls):
+            return True
+    return False
+
+
+def _is_app_backend(task: Task) -> bool:
+    """Say whether the task uses the backend of the app, rather than one of its own."""
+    return vars(type(task)).get("backend") in (None, task.app.backend)
+
+
+def _loader_has_hooks(loader: Any) -> bool:
+    return any(
+        getattr(type(loader), name) is not getattr(BaseLoader, name)
+        for name in ("on_task_init", "on_process_cleanup")
+    )
+
+
+def rust_keeps_results(app: Any) -> bool:
+    """Say whether the Rust result store can take the place of the app's backend.
+
+    It speaks the stock Redis backend's format with JSON. Subclasses, other
+    serialisers and compressed results stay with Python.
+    """
+    backend = app.backend
+    return (
+        type(backend) is RedisBackend
+        and backend.serializer == "json"
+        and not getattr(backend, "compression", None)
+        and backend.url is not None
+        and str(backend.url).startswith(("redis://", "valkey://"))
+    )

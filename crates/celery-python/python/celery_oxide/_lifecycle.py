@@ -1,0 +1,307 @@
+"""One run of a task, from its arguments to its outcome.
+
+The order of everything that can be seen from outside is that of
+``celery/app/trace.py: build_tracer``. Most tasks have nothing around their body
+and take the plain way: the body, and one call that hands the result to the
+engine. The full way is one coroutine for both kinds of task; a :class:`Mode`
+says how a body is run and how something that blocks is kept off the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any, Protocol
+
+from billiard.einfo import ExceptionInfo
+from celery import signals
+from celery.exceptions import Retry
+from celery.utils.log import get_logger
+
+from celery_oxide import _payload
+from celery_oxide._callbacks import send_callbacks
+from celery_oxide._limits import drive, plain
+from celery_oxide._outcome import tell_raised
+from celery_oxide._request import current
+
+logger = get_logger("celery.app.trace")
+
+
+class Mode(Protocol):
+    """How the parts of a run are carried out."""
+
+    async def body(self, job: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run the body of the task."""
+
+    async def hook(self, result: Any) -> None:
+        """Finish what a hook returned: an ``async def`` hook returns a coroutine."""
+
+    async def offload(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call something that may block."""
+
+
+class Limit:
+    """The soft limit of one coroutine (``celery_oxide._limits.Limit``)."""
+
+    __slots__ = ("soft_due", "soft_seconds", "task")
+
+    def __init__(self, seconds: float) -> None:
+        self.soft_due = False
+        self.soft_seconds = seconds
+        self.task: asyncio.Task[Any] | None = None
+
+
+async def run_body(job: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Await the body of an ``async def`` task, under its soft limit if it has one."""
+    awaitable = job.entry.function(*args, **kwargs)
+    return await under_limit(job, awaitable)
+
+
+async def under_limit(job: Any, awaitable: Awaitable[Any]) -> Any:
+    """Await *awaitable* under the soft limit of the job."""
+    seconds = job.soft_seconds
+    if seconds is None:
+        return await awaitable
+    job.limit = limit = Limit(seconds)
+    coroutine = awaitable if inspect.iscoroutine(awaitable) else _awaiting(awaitable)
+    return await drive(coroutine, limit)
+
+
+async def _awaiting(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
+async def run_async(job: Any) -> None:
+    """Run an ``async def`` task. Never raises."""
+    current.set(job)
+    try:
+        args, kwargs = job.load()
+        if job.embed is not None or not job.entry.is_plain():
+            await run_full(job, args, kwargs, _LOOP)
+            return
+        job.start()
+        if job.soft_seconds is None:
+            result = await job.entry.function(*args, **kwargs)
+        else:
+            result = await run_body(job, args, kwargs)
+        job.succeed(result)
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever a task raises is its outcome
+        _raised(job, error)
+
+
+def run_sync(job: Any, finish: Callable[[Any, Awaitable[Any]], Any]) -> None:
+    """Run a ``def`` task on this thread; *finish* runs an awaitable on a loop. Never raises."""
+    copy_context().run(_run_sync, job, finish)
+
+
+def _run_sync(job: Any, finish: Callable[[Any, Awaitable[Any]], Any]) -> None:
+    current.set(job)
+    try:
+        args, kwargs = job.load()
+        if job.embed is not None or not job.entry.is_plain():
+            _drive_inline(run_full(job, args, kwargs, _Thread(finish)))
+            return
+        job.start()
+        result = job.run_body(job.entry.function, args, kwargs)
+        if inspect.isawaitable(result):
+            result = finish(job, result)
+        job.succeed(result)
+    except BaseException as error:  # noqa: BLE001 - whatever a task raises is its outcome
+        _raised(job, error)
+
+
+def _raised(job: Any, error: BaseException) -> None:
+    try:
+        if job.abandoned:
+            # Nobody listens: the hard limit has been stored, or the worker is going.
+            job.ignore()
+        else:
+            tell_raised(job, plain(error))
+    finally:
+        _release(error)
+
+
+def _release(error: BaseException) -> None:
+    """Let go of the frames that the traceback holds (celery#8882)."""
+    error.__traceback__ = None
+
+
+async def run_full(job: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode: Mode) -> None:
+    """Run a task with everything that upstream does around the body."""
+    entry, task, request = job.entry, job.entry.task, job.context
+    uuid = request.id
+    state, value = "FAILURE", None
+    try:
+        try:
+            signals.task_prerun.send(sender=task, task_id=uuid, task=task, args=args, kwargs=kwargs)
+            entry.loader.on_task_init(uuid, task)
+            if "before_start" in entry.hooks:
+                await mode.hook(task.before_start(uuid, args, kwargs))
+            job.start()
+            value = await mode.body(job, args, kwargs)
+            await _succeeded(job, request, value, mode)
+            state = "SUCCESS"
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a task raises is its outcome
+            value = plain(error)
+            if job.abandoned:
+                job.ignore()
+                return
+            state = await _failed(job, request, value, mode)
+        else:
+            await _after_success(job, uuid, args, kwargs, value, mode)
+        if "after_return" in entry.hooks and state in ("SUCCESS", "FAILURE"):
+            await _guarded(job, "after_return", mode, state, value, uuid, args, kwargs, None)
+    finally:
+        try:
+            signals.task_postrun.send(
+                sender=task, task_id=uuid, task=task, args=args, kwargs=kwargs, retval=value, state=state
+            )
+            entry.backend.process_cleanup()
+            entry.loader.on_process_cleanup()
+        finally:
+            job.end()
+            if isinstance(value, BaseException):
+                _release(value)
+
+
+async def _succeeded(job: Any, request: Any, value: Any, mode: Mode) -> None:
+    """Send what comes next, then store the result: so that its ``children`` are complete."""
+    entry = job.entry
+    if request.callbacks or request.chain:
+        await mode.offload(send_callbacks, entry.task.app, request, value)
+    if entry.delegated:
+        publish = not (entry.task.ignore_result or request.ignore_result)
+        await mode.offload(entry.backend.mark_as_done, request.id, value, request, publish)
+        job.succeed(value, end=False, stored=True)
+        return
+    job.succeed(value, end=False)
+    if request.chord:
+        await mode.offload(entry.backend.on_chord_part_return, request, "SUCCESS", value)
+
+
+async def _after_success(
+    job: Any, uuid: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: Any, mode: Mode
+) -> None:
+    if "on_success" in job.entry.hooks:
+        await _guarded(job, "on_success", mode, value, uuid, args, kwargs)
+    if signals.task_success.receivers:
+        signals.task_success.send(sender=job.entry.task, result=value, runtime=job.runtime())
+
+
+async def _failed(job: Any, request: Any, error: BaseException, mode: Mode) -> str:
+    """Store the failure or the retry, and call its hooks (``celery/app/trace.py: TraceInfo``)."""
+    entry, task = job.entry, job.entry.task
+    wanted = task.store_errors_even_if_ignored or not (task.ignore_result or request.ignore_result)
+    text = _payload.traceback_text(error)
+    if isinstance(error, Retry):
+        if entry.delegated and wanted:
+            await mode.offload(entry.backend.mark_as_retry, request.id, error.exc, text, request=request)
+        tell_raised(job, error, stored=entry.delegated, end=False)
+        await _raised_hooks(job, "on_retry", error.exc, error, signals.task_retry, request, mode)
+        return "RETRY"
+    by_backend = entry.delegated or request.chain or request.chord or request.errbacks
+    if by_backend and _is_failure(error):
+        # Also fails the rest of the chain, reports to the chord and calls the error links.
+        await mode.offload(
+            entry.backend.mark_as_failure, request.id, error, text, request=request, store_result=wanted
+        )
+    state = tell_raised(job, error, stored=bool(by_backend), end=False)
+    if state == "FAILURE":
+        await _raised_hooks(job, "on_failure", error, error, signals.task_failure, request, mode)
+    return state
+
+
+def _is_failure(error: BaseException) -> bool:
+    from celery.exceptions import Ignore, Reject
+
+    return not isinstance(error, (Ignore, Reject))
+
+
+async def _raised_hooks(
+    job: Any, name: str, cause: Any, error: BaseException, signal: Any, request: Any, mode: Mode
+) -> None:
+    task = job.entry.task
+    if name not in job.entry.hooks and not signal.receivers:
+        return
+    info = ExceptionInfo((type(error), error, error.__traceback__))
+    if name in job.entry.hooks:
+        await _guarded(job, name, mode, cause, request.id, request.args, request.kwargs, info)
+    if signal is signals.task_retry:
+        signal.send(sender=task, request=request, reason=error, einfo=info)
+    else:
+        signal.send(
+            sender=task,
+            task_id=request.id,
+            exception=error,
+            args=request.args,
+            kwargs=request.kwargs,
+            traceback=error.__traceback__,
+            einfo=info,
+        )
+
+
+async def _guarded(job: Any, name: str, mode: Mode, *args: Any) -> None:
+    """Call a hook whose failure is logged and changes nothing: the outcome is stored already."""
+    try:
+        await mode.hook(getattr(job.entry.task, name)(*args))
+    except Exception as error:  # noqa: BLE001
+        logger.exception("Task %s[%s] %s handler raised: %r", job.entry.task.name, job.context.id, name, error)
+
+
+class _Loop:
+    """On an event loop: what blocks goes to a thread, with the context of the task."""
+
+    def __init__(self) -> None:
+        self._threads: ThreadPoolExecutor | None = None
+
+    async def body(self, job: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return await run_body(job, args, kwargs)
+
+    async def hook(self, result: Any) -> None:
+        if inspect.isawaitable(result):
+            await result
+
+    async def offload(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(4, thread_name_prefix="celery-offload")
+        context = copy_context()
+        call = lambda: context.run(function, *args, **kwargs)  # noqa: E731
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+
+_LOOP = _Loop()
+
+
+class _Thread:
+    """On a thread of its own: everything may block, so nothing here ever suspends."""
+
+    def __init__(self, finish: Callable[[Any, Awaitable[Any]], Any]) -> None:
+        self._finish = finish
+
+    async def body(self, job: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        result = job.run_body(job.entry.function, args, kwargs)
+        return self._finish(job, result) if inspect.isawaitable(result) else result
+
+    async def hook(self, result: Any) -> None:
+        if inspect.isawaitable(result):
+            asyncio.run(_awaiting(result))
+
+    async def offload(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+
+def _drive_inline(coroutine: Any) -> None:
+    """Run a coroutine that never suspends."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    coroutine.close()
+    raise RuntimeError("the lifecycle of a def task suspended: this is a bug of celery-oxide")

@@ -1,0 +1,183 @@
+"""From the app's configuration and the options to what the engine is told."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import timedelta
+from typing import Any
+
+from celery import __version__ as celery_version
+from celery.utils.nodenames import default_nodename, host_format
+from kombu.serialization import prepare_accept_content
+
+from celery_oxide._entry import Entry, rust_keeps_results
+
+
+class SettingsError(Exception):
+    """A setting or an option cannot be used. The message is for the user."""
+
+
+#: Settings that a stock worker reads and this one does not honour yet, and what holds instead.
+_UNSUPPORTED = {
+    "worker_autoscaler": "there is nothing to scale",
+    "worker_deduplicate_successful_tasks": "redelivered tasks run again",
+    "worker_eta_task_limit": "ETA tasks are held without a bound",
+    "worker_max_memory_per_child": "there are no child processes",
+    "worker_max_tasks_per_child": "there are no child processes",
+    "worker_send_task_events": "task events are not sent yet",
+    "worker_soft_shutdown_timeout": "a cold shutdown does not wait",
+    "worker_state_db": "revoked tasks are not remembered yet",
+    "task_reject_on_worker_lost": "a message that was not acknowledged always comes back",
+    "result_compression": "results are stored by Python, slower",
+}
+
+
+def unsupported_settings(app: Any) -> list[str]:
+    """Give a line for each setting that was changed and has no effect here."""
+    defaults = type(app)(set_as_current=False).conf
+    lines = []
+    for name, instead in _UNSUPPORTED.items():
+        value = app.conf.get(name)
+        if value is not None and value != defaults.get(name) and value is not False:
+            lines.append(f"The setting {name}={value!r} is not honoured: {instead}.")
+    if any(task.rate_limit for task in app.tasks.values()) and not app.conf.worker_disable_rate_limits:
+        lines.append("rate_limit of tasks is not honoured yet: they run as fast as slots allow.")
+    return lines
+
+
+def nodename(options: dict[str, Any]) -> str:
+    """Expand the node name (``celery/bin/worker.py: Hostname``)."""
+    return host_format(default_nodename(options.get("hostname")))
+
+
+def select_queues(app: Any, options: dict[str, Any]) -> None:
+    """Choose the queues (``celery/worker/worker.py: WorkController.setup_queues``)."""
+    try:
+        app.amqp.queues.select(_names(options.get("queues")))
+        app.amqp.queues.deselect(_names(options.get("exclude_queues")))
+    except KeyError as error:
+        raise SettingsError(
+            f"unknown queue {error}: add it to task_queues, or set task_create_missing_queues"
+        ) from error
+
+
+def _names(names: Any) -> list[str]:
+    return names.split(",") if isinstance(names, str) else list(names or ())
+
+
+def collect(app: Any, options: dict[str, Any], hostname: str) -> tuple[dict[str, Any], list[Entry]]:
+    """Give the settings for the engine, and the entries in the order of their task numbers."""
+    conf = app.conf
+    rust_results = rust_keeps_results(app)
+    names = sorted(app.tasks)
+    entries = [Entry(app.tasks[name], rust_results) for name in names]
+    loglevel = options.get("loglevel") or "WARNING"
+    settings = {
+        "hostname": hostname,
+        "versions": f"Celery {celery_version}, {platform.python_implementation()} "
+        f"{platform.python_version()}, {platform.system()} {platform.machine()}",
+        "app": f"{app.main or '__main__'} ({options.get('app') or type(app).__name__})",
+        "broker_url": _broker_url(app),
+        "broker_transport_options": _json_able(conf.broker_transport_options or {}),
+        "connection_retry": _connection_retry(conf),
+        "connection_max_retries": conf.broker_connection_max_retries or None,
+        "result_backend": str(app.backend.url) if rust_results else None,
+        "result_backend_shown": app.backend.as_uri(),
+        "result_backend_transport_options": _json_able(conf.result_backend_transport_options or {}),
+        "result_expires": _seconds(conf.result_expires),
+        "result_extended": bool(conf.result_extended),
+        "accept_content": sorted(prepare_accept_content(conf.accept_content)),
+        "prefetch_multiplier": _first(options.get("prefetch_multiplier"), conf.worker_prefetch_multiplier),
+        "purge": bool(options.get("purge")),
+        "quiet": bool(options.get("quiet")),
+        "loglevel": loglevel,
+        "logfile": options.get("logfile"),
+        "no_color": bool(options.get("no_color")),
+        "queues": [_queue(queue) for queue in app.amqp.queues.consume_from.values()],
+        "tasks": [_task(entry, conf, options) for entry in entries],
+        **_pools(conf, options),
+    }
+    return settings, entries
+
+
+def _pools(conf: Any, options: dict[str, Any]) -> dict[str, int]:
+    """Size the pools: the option, then the setting, then the default."""
+    concurrency = options.get("concurrency") or conf.worker_concurrency
+    cpus = os.cpu_count() or 1
+    if concurrency in (None, 0, "auto", "0"):
+        concurrency = cpus
+    sizes = {
+        "loop_workers": _first(options.get("loop_workers"), conf.get("worker_loop_workers"), 1),
+        "loop_concurrency": _first(options.get("loop_concurrency"), conf.get("worker_loop_concurrency"), 10),
+        "sync_workers": _first(options.get("sync_workers"), conf.get("worker_sync_workers"), concurrency),
+    }
+    for name, size in sizes.items():
+        try:
+            sizes[name] = int(size)
+        except (TypeError, ValueError):
+            raise SettingsError(f"{name} must be a number of at least 1, not {size!r}") from None
+        if sizes[name] < 1:
+            raise SettingsError(f"{name} must be at least 1, not {size}")
+    return sizes
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _broker_url(app: Any) -> str:
+    url = app.conf.broker_read_url or app.conf.broker_url
+    if isinstance(url, (list, tuple)):
+        urls = list(url)
+    else:
+        urls = str(url or "").split(";")
+    if not urls or not urls[0]:
+        raise SettingsError("no broker: set broker_url in the app, or give -b redis://HOST:PORT/DB")
+    if len(urls) > 1:
+        raise SettingsError("several broker URLs are not supported yet: give one")
+    return urls[0]
+
+
+def _connection_retry(conf: Any) -> bool:
+    startup = conf.broker_connection_retry_on_startup
+    return bool(conf.broker_connection_retry if startup is None else startup)
+
+
+def _seconds(value: Any) -> float | None:
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    return float(value) if value else None
+
+
+def _queue(queue: Any) -> dict[str, str]:
+    exchange = queue.exchange
+    return {
+        "name": queue.name,
+        "exchange": exchange.name if exchange else "",
+        "exchange_type": exchange.type if exchange else "direct",
+        "routing_key": queue.routing_key or "",
+    }
+
+
+def _task(entry: Entry, conf: Any, options: dict[str, Any]) -> dict[str, Any]:
+    task = entry.task
+    both = conf.get("task_acks_on_failure_or_timeout")
+    either = _first(getattr(task, "acks_on_failure_or_timeout", None), both, True)
+    return {
+        "name": task.name,
+        "is_async": entry.is_async,
+        "acks_late": bool(task.acks_late),
+        "acks_on_failure": bool(_first(getattr(task, "acks_on_failure", None), either)),
+        "acks_on_timeout": bool(_first(getattr(task, "acks_on_timeout", None), either)),
+        "ignore_result": bool(task.ignore_result),
+        "store_errors_even_if_ignored": bool(task.store_errors_even_if_ignored),
+        "track_started": bool(task.track_started),
+        "soft_time_limit": _first(task.soft_time_limit, options.get("soft_time_limit"), conf.task_soft_time_limit),
+        "time_limit": _first(task.time_limit, options.get("time_limit"), conf.task_time_limit),
+    }
+
+
+def _json_able(options: dict[str, Any]) -> dict[str, Any]:
+    """Keep what JSON can say: the rest are Python objects for redis-py, which this worker does not use."""
+    return {key: value for key, value in options.items() if isinstance(value, (str, int, float, bool, list, dict))}

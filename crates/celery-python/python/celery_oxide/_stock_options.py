@@ -1,0 +1,43 @@
+"""The options of upstream's ``celery worker``, as this worker's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from celery_oxide._engine import unsupported_options
+
+_LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
+
+#: Options whose stock default is a value: they count as given only when somebody gave them.
+_WITH_DEFAULT = ("pool", "pool_cls", "optimization", "hostname", "statedb")
+
+
+def translate(ctx: click.Context, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Give the options as ``worker-cli`` would, and a line for each that has no effect here."""
+    for name in _WITH_DEFAULT:
+        source = ctx.get_parameter_source(name)
+        if source in (None, click.core.ParameterSource.DEFAULT) and name in options:
+            options[name] = None
+    options["loglevel"] = _level(options.get("loglevel"))
+    options["settings"] = list(ctx.args)
+    given = {name: _plain(value) for name, value in options.items() if value not in (None, (), [], False)}
+    given.setdefault("no_color", bool(ctx.obj.no_color))
+    given.setdefault("quiet", bool(ctx.obj.quiet))
+    return given, unsupported_options(json.dumps(given))
+
+
+def _level(level: Any) -> str:
+    if isinstance(level, int):
+        return _LEVELS.get(level, "WARNING")
+    return str(level or "WARNING").upper().replace("FATAL", "CRITICAL")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return ",".join(str(item) for item in value)
+    if isinstance(value, (str, int, float, bool, list)):
+        return value
+    return str(value)

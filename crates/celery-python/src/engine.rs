@@ -1,0 +1,275 @@
+//! The worker as Python holds it: made from settings, run on a thread of its own, ended by signals.
+
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use celery_executor::{EventReceiver, JobId, Lane, Runner, events};
+use celery_transport::{ConnectOptions, Queue, Transport};
+use celery_worker::{Outbox, Shutdown, Worker};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use worker_cli::{Command, LogLevel, LogOptions, Parsed};
+
+use crate::decode_body::show_values;
+use crate::loop_port::LoopPort;
+use crate::publish::{Parts, publication};
+use crate::settings::Settings;
+use crate::thread_pool::ThreadPool;
+
+/// What the engine's thread is given.
+struct Start {
+    settings: Settings,
+    transport: Box<dyn Transport>,
+    loops: Vec<Lane>,
+    threads: Vec<Lane>,
+    events: EventReceiver,
+}
+
+/// A worker.
+#[pyclass(frozen, module = "celery_oxide._engine")]
+pub struct Engine {
+    start: Mutex<Option<Start>>,
+    ports: Vec<Py<LoopPort>>,
+    pool: Py<ThreadPool>,
+    shutdown: Shutdown,
+    outbox: Arc<Mutex<Option<Outbox>>>,
+    thread: Mutex<Option<JoinHandle<Result<i32, String>>>>,
+    phases: (UnixStream, UnixStream),
+}
+
+#[pymethods]
+impl Engine {
+    /// Makes a worker from the settings as JSON, starts logging and shows the banner.
+    #[new]
+    fn new(py: Python<'_>, settings: &str) -> PyResult<Self> {
+        let settings = Settings::read(settings)?;
+        let invalid = |error: celery_transport::Error| PyValueError::new_err(error.to_string());
+        let log = LogOptions {
+            level: settings.loglevel,
+            file: settings.logfile.clone(),
+            no_color: settings.no_color,
+        };
+        worker_cli::init_log(&log)?;
+        show_values(settings.loglevel <= LogLevel::Info);
+
+        let options = ConnectOptions::new(settings.broker_transport_options.clone(), &*settings.hostname);
+        let transport = celery_transport::connect(&settings.broker_url, &options).map_err(invalid)?;
+        if !settings.quiet {
+            let banner = settings.banner(transport.as_uri()).to_string();
+            // A closed standard output is no reason not to work.
+            let _ = std::io::stdout().write_all(banner.as_bytes()).and_then(|()| std::io::stdout().flush());
+        }
+
+        let (sender, receiver) = events();
+        let mut ports = Vec::new();
+        let mut loops = Vec::new();
+        let mut first = None;
+        for _ in 0..settings.loop_workers.max(1) {
+            let port = LoopPort::new(sender.clone())?;
+            let runner = port.port();
+            first.get_or_insert_with(|| Arc::clone(&runner));
+            loops.push(Lane::new(runner as Arc<dyn Runner>, settings.loop_concurrency));
+            ports.push(Py::new(py, port)?);
+        }
+        let first = first.ok_or_else(|| PyRuntimeError::new_err("a worker has at least one loop"))?;
+        let pool = ThreadPool::new(sender, first);
+        let threads = vec![Lane::new(pool.pool() as Arc<dyn Runner>, settings.sync_workers)];
+        let start = Start { settings, transport, loops, threads, events: receiver };
+        Ok(Self {
+            start: Mutex::new(Some(start)),
+            ports,
+            pool: Py::new(py, pool)?,
+            shutdown: Shutdown::new(),
+            outbox: Arc::default(),
+            thread: Mutex::new(None),
+            phases: UnixStream::pair()?,
+        })
+    }
+
+    /// The ports of the event loops.
+    #[getter]
+    fn ports(&self, py: Python<'_>) -> Vec<Py<LoopPort>> {
+        self.ports.iter().map(|port| port.clone_ref(py)).collect()
+    }
+
+    /// The pool of threads.
+    #[getter]
+    fn pool(&self, py: Python<'_>) -> Py<ThreadPool> {
+        self.pool.clone_ref(py)
+    }
+
+    /// Starts the engine's thread. Signals are the engine's from here on.
+    fn start(&self) -> PyResult<()> {
+        let start = lock(&self.start).take().ok_or_else(|| PyRuntimeError::new_err("started already"))?;
+        let shutdown = self.shutdown.clone();
+        let outbox = Arc::clone(&self.outbox);
+        let phases = self.phases.0.try_clone()?;
+        let thread = std::thread::Builder::new()
+            .name(String::from("celery-engine"))
+            .spawn(move || run(start, shutdown, &outbox, phases))?;
+        *lock(&self.thread) = Some(thread);
+        Ok(())
+    }
+
+    /// The descriptor from which one byte can be read for each phase (`r` ready, `w` warm, `c` cold, `x` ended).
+    fn fileno(&self) -> i32 {
+        self.phases.1.as_raw_fd()
+    }
+
+    /// Waits for the end and returns the exit code. Raises `OSError` with what ended the worker early.
+    fn join(&self, py: Python<'_>) -> PyResult<i32> {
+        let Some(thread) = lock(&self.thread).take() else { return Ok(0) };
+        match py.detach(|| thread.join()) {
+            Ok(Ok(code)) => Ok(code),
+            Ok(Err(reason)) => Err(PyOSError::new_err(reason)),
+            Err(_) => Err(PyRuntimeError::new_err("the engine stopped because of a bug; see the log")),
+        }
+    }
+
+    /// Asks for a warm shutdown.
+    fn stop(&self) {
+        self.shutdown.warm();
+    }
+
+    /// Takes a message that the job `number` publishes; raises `OSError` when the outbox is full.
+    #[expect(clippy::too_many_arguments, reason = "one flat call from Python")]
+    fn publish(
+        &self,
+        number: u64,
+        exchange: &str,
+        routing_key: &str,
+        body: &[u8],
+        content_type: &str,
+        content_encoding: &str,
+        headers: &str,
+        properties: &str,
+    ) -> PyResult<()> {
+        let parts = Parts { exchange, routing_key, body, content_type, content_encoding, headers, properties };
+        let publication = publication(&parts)?;
+        self.with_outbox(|outbox| outbox.publish(JobId(number), publication))
+    }
+
+    /// Declares a queue that a task is about to publish to.
+    fn declare(&self, name: &str, exchange: &str, exchange_type: &str, routing_key: &str) -> PyResult<()> {
+        let queue = Queue::named(name).bound_to(exchange, exchange_type, routing_key);
+        self.with_outbox(|outbox| outbox.declare(queue))
+    }
+
+    /// Writes a log line, from Python code of the worker's own.
+    fn log(&self, level: &str, message: &str) {
+        match level {
+            "error" => tracing::error!("{message}"),
+            "warning" => tracing::warn!("{message}"),
+            _ => tracing::info!("{message}"),
+        }
+    }
+}
+
+impl Engine {
+    fn with_outbox(&self, put: impl FnOnce(&Outbox) -> Result<(), celery_worker::OutboxError>) -> PyResult<()> {
+        let outbox = lock(&self.outbox);
+        let outbox = outbox.as_ref().ok_or_else(|| PyOSError::new_err("the worker has not started"))?;
+        put(outbox).map_err(|error| PyOSError::new_err(error.to_string()))
+    }
+}
+
+/// The engine's thread. It never attaches to Python.
+fn run(
+    start: Start,
+    shutdown: Shutdown,
+    outbox: &Mutex<Option<Outbox>>,
+    phases: UnixStream,
+) -> Result<i32, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(work(start, shutdown, outbox, &phases)),
+        Err(error) => Err(format!("cannot start the runtime: {error}")),
+    };
+    tell(&phases, b'x');
+    result
+}
+
+async fn work(
+    start: Start,
+    shutdown: Shutdown,
+    outbox: &Mutex<Option<Outbox>>,
+    phases: &UnixStream,
+) -> Result<i32, String> {
+    let Start { settings, transport, loops, threads, events } = start;
+    shutdown.on_signals().map_err(|error| format!("cannot install signal handlers: {error}"))?;
+    let announced = tokio::spawn(announce(shutdown.clone(), phases.try_clone().map_err(|error| error.to_string())?));
+
+    if settings.purge {
+        purge(&settings, &*transport).await?;
+    }
+    let mut builder = Worker::builder(settings.config(), transport).shutdown(shutdown);
+    if let Some(url) = &settings.result_backend {
+        let options = celery_results::ConnectOptions::new(
+            settings.result_backend_transport_options.clone(),
+            &*settings.hostname,
+        );
+        let results = celery_results::connect(url, &options).await.map_err(|error| error.to_string())?;
+        builder = builder.results(Arc::from(results));
+    }
+    let worker = builder.build();
+    *lock(outbox) = Some(worker.outbox());
+    let exit = worker.run(loops, threads, events).await;
+    announced.abort();
+    exit.map(celery_worker::Exit::code).map_err(|error| error.to_string())
+}
+
+async fn purge(settings: &Settings, transport: &dyn Transport) -> Result<(), String> {
+    let mut purged = 0;
+    for queue in settings.config().queues {
+        purged += transport.purge(&queue).await.map_err(|error| error.to_string())?;
+    }
+    tracing::warn!("Purged {purged} messages from {} queues", settings.queues.len());
+    Ok(())
+}
+
+/// Tells Python's main thread each phase as it comes.
+async fn announce(shutdown: Shutdown, phases: UnixStream) {
+    let mut watch = shutdown.phases();
+    while watch.changed().await.is_ok() {
+        let phase = *watch.borrow_and_update();
+        match phase {
+            celery_worker::Phase::Starting => {}
+            celery_worker::Phase::Ready => tell(&phases, b'r'),
+            celery_worker::Phase::Warm => tell(&phases, b'w'),
+            celery_worker::Phase::Cold => tell(&phases, b'c'),
+        }
+    }
+}
+
+fn tell(mut phases: &UnixStream, phase: u8) {
+    // The reader is the main thread of this process: it is there as long as the process is.
+    let _ = phases.write_all(&[phase]);
+}
+
+/// A line for each given stock option that has no effect here; `options` as JSON.
+#[pyfunction]
+pub(crate) fn unsupported_options(options: &str) -> PyResult<Vec<String>> {
+    let options = serde_json::from_str(options).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Ok(worker_cli::unsupported(&options))
+}
+
+/// Reads a command line. Returns `("worker", options as JSON)`, or `("say", text, exit code)`.
+#[pyfunction]
+pub(crate) fn parse_command_line(py: Python<'_>, arguments: Vec<String>) -> PyResult<Py<PyAny>> {
+    match worker_cli::parse(arguments) {
+        Parsed::Say { text, code } => Ok(("say", text, code).into_pyobject(py)?.into_any().unbind()),
+        Parsed::Command(cli) => {
+            let Command::Worker(worker) = &cli.command;
+            let unsupported = worker_cli::unsupported(worker);
+            let options = serde_json::json!({ "app": cli.app, "worker": worker, "unsupported": unsupported });
+            Ok(("worker", options.to_string()).into_pyobject(py)?.into_any().unbind())
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,403 @@
+//! A job as Python sees it.
+//!
+//! A job is also the frame of the request stack (`celery_oxide._request`): `task`, `parent` and a `context` that is
+//! built only when somebody asks for it.
+//!
+//! Per task that asks for nothing: one `Job` object, its arguments, one context variable set, one event.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use celery_executor::{Event, Failure, Job as Work, JobId, Outcome, Success};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyTuple};
+
+use crate::decode_body::{Call, decode_body, shown};
+use crate::json;
+use crate::sink::Sink;
+
+/// What threads other than the job's own may touch: plain data, no Python object.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// Where the body is, for injecting an exception: see `interrupter`.
+    pub(crate) body: Mutex<Place>,
+    /// Nobody listens to the job any more.
+    pub(crate) abandoned: AtomicBool,
+}
+
+/// Where the body of a `def` task runs.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Nowhere: not yet, or no longer.
+    #[default]
+    Nowhere,
+    /// On the thread with this identifier (`threading.get_ident`); whether an exception was injected into it.
+    Thread {
+        /// The thread.
+        ident: std::ffi::c_ulong,
+        /// Whether an exception is on its way to it.
+        injected: bool,
+    },
+    /// On an event loop: it returned an awaitable.
+    Loop,
+}
+
+/// One task to run, given to Python.
+#[pyclass(frozen, module = "celery_oxide._engine")]
+pub struct Job {
+    pub(crate) work: Work,
+    pub(crate) shared: Arc<Shared>,
+    entry: Py<PyAny>,
+    sink: Sink,
+    flush: Option<Py<PyAny>>,
+    /// The jobs of the loop that runs this one: it leaves them when it ends.
+    running: Option<Arc<Mutex<HashMap<JobId, Py<Job>>>>>,
+    call: PyOnceLock<Call>,
+    context: PyOnceLock<Py<PyAny>>,
+    /// The asyncio task that runs it.
+    asyncio_task: Mutex<Option<Py<PyAny>>>,
+    /// The soft limit of a coroutine, as `celery_oxide._limits` wants it.
+    limit: Mutex<Option<Py<PyAny>>>,
+    started: OnceLock<Instant>,
+    /// The outcome that was given to be stored, to be told again as the end.
+    stored: Mutex<Option<Outcome>>,
+    ended: AtomicBool,
+}
+
+impl Job {
+    /// `flush` is called once when a gathering sink has something to send; `running` is what the job leaves when it
+    /// ends.
+    pub(crate) fn new(
+        work: Work,
+        entry: Py<PyAny>,
+        sink: Sink,
+        flush: Option<Py<PyAny>>,
+        running: Option<Arc<Mutex<HashMap<JobId, Py<Self>>>>>,
+    ) -> Self {
+        Self {
+            work,
+            shared: Arc::default(),
+            entry,
+            sink,
+            flush,
+            running,
+            call: PyOnceLock::new(),
+            context: PyOnceLock::new(),
+            asyncio_task: Mutex::new(None),
+            limit: Mutex::new(None),
+            started: OnceLock::new(),
+            stored: Mutex::new(None),
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn id(&self) -> JobId {
+        self.work.id
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    fn call(&self, py: Python<'_>) -> PyResult<&Call> {
+        self.call.get_or_try_init(py, || decode_body(py, &self.work))
+    }
+
+    /// Tells the outcome: as the end, or as something to store while hooks still run.
+    fn tell(&self, py: Python<'_>, outcome: Outcome, end: bool) -> PyResult<()> {
+        let job = self.work.id;
+        if end {
+            return self.tell_end(py, outcome);
+        }
+        *lock(&self.stored) = Some(told_again(&outcome));
+        self.send(py, Event::Store { job, outcome })
+    }
+
+    fn tell_end(&self, py: Python<'_>, outcome: Outcome) -> PyResult<()> {
+        if self.ended.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let job = self.work.id;
+        // Job -> asyncio task -> coroutine -> job is a cycle that the collector cannot see through: cut it here.
+        drop(lock(&self.asyncio_task).take());
+        drop(lock(&self.limit).take());
+        if let Some(running) = &self.running {
+            let kept = lock(running).remove(&job);
+            drop(kept);
+        }
+        self.send(py, Event::Ended { job, outcome })
+    }
+
+    fn send(&self, py: Python<'_>, event: Event) -> PyResult<()> {
+        if self.sink.send(event) {
+            if let Some(flush) = &self.flush {
+                flush.call0(py)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The tasks that this one sent, if it sent any (`celery/backends/base.py: current_task_children`).
+    fn children(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        let Some(context) = self.context.get(py) else { return Ok(None) };
+        let children = context.bind(py).getattr(intern!(py, "_children"))?;
+        if !children.is_truthy()? {
+            return Ok(None);
+        }
+        let encode = py.import(intern!(py, "celery_oxide._payload"))?.getattr(intern!(py, "children"))?;
+        Ok(Some(encode.call1((children,))?.extract()?))
+    }
+}
+
+/// The same outcome, its result stored already.
+fn told_again(outcome: &Outcome) -> Outcome {
+    match outcome {
+        Outcome::Succeeded(success) => Outcome::Succeeded(Success {
+            result: Bytes::new(),
+            repr: success.repr.clone(),
+            children: None,
+            stored: true,
+            runtime: success.runtime,
+        }),
+        Outcome::Failed(failure) => Outcome::Failed(Failure { stored: true, ..failure.clone() }),
+        Outcome::Retried { reason, traceback, .. } => Outcome::Retried {
+            cause: None,
+            reason: reason.clone(),
+            traceback: traceback.clone(),
+            stored: true,
+        },
+        _ => Outcome::Ignored,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The return value as JSON text, the way kombu writes it.
+fn dumps(value: &Bound<'_, PyAny>) -> PyResult<Bytes> {
+    let mut text = Vec::new();
+    if json::encode(value, &mut text).is_ok() {
+        return Ok(Bytes::from(text));
+    }
+    let py = value.py();
+    let encode = py.import(intern!(py, "celery_oxide._payload"))?.getattr(intern!(py, "dumps"))?;
+    let text: String = encode.call1((value,))?.extract()?;
+    Ok(Bytes::from(text))
+}
+
+#[pymethods]
+impl Job {
+    /// What the worker knows of the task: an `Entry`.
+    #[getter]
+    fn entry(&self, py: Python<'_>) -> Py<PyAny> {
+        self.entry.clone_ref(py)
+    }
+
+    /// The task, as the request stack wants it.
+    #[getter]
+    fn task(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.entry.getattr(py, intern!(py, "task"))
+    }
+
+    /// The frame below: none, a job is the first.
+    #[getter]
+    fn parent(&self, py: Python<'_>) -> Py<PyAny> {
+        py.None()
+    }
+
+    /// `task.request`, built at the first look.
+    #[getter]
+    fn context(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        let py = slf.py();
+        let job = slf.get();
+        if let Some(context) = job.context.get(py) {
+            return Ok(context.clone_ref(py));
+        }
+        let build = py.import(intern!(py, "celery_oxide._context"))?.getattr(intern!(py, "build"))?;
+        let context = build.call1((slf,))?.unbind();
+        Ok(job.context.get_or_init(py, || context).clone_ref(py))
+    }
+
+    /// The job's number, which names it to the outbox.
+    #[getter]
+    fn number(&self) -> u64 {
+        self.work.id.0
+    }
+
+    /// Decodes the body: positional and keyword arguments. An exception says that it cannot be decoded.
+    fn load(&self, py: Python<'_>) -> PyResult<(Py<PyTuple>, Py<PyDict>)> {
+        let call = self.call(py)?;
+        Ok((call.args.clone_ref(py), call.kwargs.clone_ref(py)))
+    }
+
+    /// `callbacks`, `errbacks`, `chain` and `chord` of the message; `None` when it has none.
+    #[getter]
+    fn embed(&self, py: Python<'_>) -> PyResult<Option<Py<PyDict>>> {
+        Ok(self.call(py)?.embed.as_ref().map(|embed| embed.clone_ref(py)))
+    }
+
+    /// The message headers as JSON text.
+    #[getter]
+    fn headers(&self) -> &str {
+        self.work.message.headers.get()
+    }
+
+    /// `(exchange, routing_key, priority, redelivered, reply_to, correlation_id, delivery_mode)` of the message.
+    #[getter]
+    #[expect(clippy::type_complexity, reason = "a tuple that Python unpacks in one place")]
+    fn delivery(&self) -> (&str, &str, Option<i64>, bool, Option<&str>, Option<&str>, Option<i64>) {
+        let properties = &self.work.message.properties;
+        let info = &properties.delivery_info;
+        (
+            &info.exchange,
+            &info.routing_key,
+            properties.priority.map(i64::from),
+            info.redelivered.unwrap_or(false),
+            properties.reply_to.as_deref(),
+            properties.correlation_id.as_deref(),
+            properties.delivery_mode.map(i64::from),
+        )
+    }
+
+    /// The soft time limit in seconds, or `None`.
+    #[getter]
+    fn soft_seconds(&self) -> Option<f64> {
+        self.work.limits.soft.map(|soft| soft.as_secs_f64())
+    }
+
+    /// The soft limit of a coroutine that has one.
+    #[getter]
+    fn limit(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        lock(&self.limit).as_ref().map(|limit| limit.clone_ref(py))
+    }
+
+    /// Keeps the soft limit for whoever lets it expire.
+    #[setter]
+    fn set_limit(&self, limit: Option<Py<PyAny>>) {
+        *lock(&self.limit) = limit;
+    }
+
+    /// Whether nobody listens to the job any more.
+    #[getter]
+    fn abandoned(&self) -> bool {
+        self.shared.abandoned.load(Ordering::Acquire)
+    }
+
+    /// The asyncio task that runs the job.
+    #[getter]
+    fn asyncio_task(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        lock(&self.asyncio_task).as_ref().map(|task| task.clone_ref(py))
+    }
+
+    /// Keeps the asyncio task, which asyncio itself holds weakly.
+    #[setter]
+    fn set_asyncio_task(&self, task: Option<Py<PyAny>>) {
+        *lock(&self.asyncio_task) = task;
+    }
+
+    /// The body starts now: time limits count from here.
+    fn start(&self) {
+        let _ = self.started.set(Instant::now());
+        if self.work.report_start {
+            self.sink.send_now(Event::Started { job: self.work.id, at: tokio::time::Instant::now() });
+        }
+    }
+
+    /// Seconds since the body started.
+    fn runtime(&self) -> f64 {
+        self.started.get().map_or(0.0, |started| started.elapsed().as_secs_f64())
+    }
+
+    /// Calls the body of a `def` task on this thread. An exception can be injected only while the body runs: see
+    /// `interrupter`.
+    fn run_body(
+        &self,
+        py: Python<'_>,
+        function: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: &Bound<'_, PyDict>,
+    ) -> PyResult<Py<PyAny>> {
+        crate::interrupter::guarded(py, &self.shared, || function.call(args, Some(kwargs))).map(Bound::unbind)
+    }
+
+    /// The task returned `value`. With `end` unset, hooks still run; [`end`](Self::end) is called when they are done.
+    /// Raises when the value cannot be encoded.
+    #[pyo3(signature = (value, end = true, stored = false))]
+    fn succeed(&self, value: &Bound<'_, PyAny>, end: bool, stored: bool) -> PyResult<()> {
+        let py = value.py();
+        let runtime = self.started.get().map(Instant::elapsed).unwrap_or_default();
+        let result = if stored { Bytes::new() } else { dumps(value)? };
+        let maxlen = self.entry.getattr(py, intern!(py, "resultrepr_maxsize"))?;
+        let repr = shown(value, maxlen.bind(py));
+        let success = Success { result, repr, children: self.children(py)?, stored, runtime };
+        self.tell(py, Outcome::Succeeded(success), end)
+    }
+
+    /// The task raised.
+    #[expect(clippy::too_many_arguments, reason = "one flat call from Python, by keyword")]
+    #[pyo3(signature = (*, exc_type, exc_module, exc_message, traceback, repr, expected = false, stored = false, end = true))]
+    fn fail(
+        &self,
+        py: Python<'_>,
+        exc_type: String,
+        exc_module: String,
+        exc_message: String,
+        traceback: String,
+        repr: String,
+        expected: bool,
+        stored: bool,
+        end: bool,
+    ) -> PyResult<()> {
+        let children = self.children(py)?;
+        let failure = Failure { exc_type, exc_module, exc_message, traceback, repr, children, expected, stored };
+        self.tell(py, Outcome::Failed(failure), end)
+    }
+
+    /// The task asked to be run again. `cause` is `(exc_type, exc_module, exc_message)`.
+    #[pyo3(signature = (*, cause, reason, traceback, stored = false, end = true))]
+    fn retry(
+        &self,
+        py: Python<'_>,
+        cause: Option<(String, String, String)>,
+        reason: String,
+        traceback: String,
+        stored: bool,
+        end: bool,
+    ) -> PyResult<()> {
+        let cause = cause.map(|(exc_type, exc_module, exc_message)| Failure {
+            exc_type,
+            exc_module,
+            exc_message,
+            ..Failure::default()
+        });
+        self.tell(py, Outcome::Retried { cause, reason, traceback, stored }, end)
+    }
+
+    /// Ends a job whose outcome was told with `end` unset: its hooks are done.
+    fn end(&self, py: Python<'_>) -> PyResult<()> {
+        let outcome = lock(&self.stored).take().unwrap_or(Outcome::Ignored);
+        self.tell_end(py, outcome)
+    }
+
+    /// The task raised `Ignore`.
+    fn ignore(&self, py: Python<'_>) -> PyResult<()> {
+        self.tell(py, Outcome::Ignored, true)
+    }
+
+    /// The task raised `Reject`.
+    fn reject(&self, py: Python<'_>, requeue: bool, reason: String) -> PyResult<()> {
+        self.tell(py, Outcome::Rejected { requeue, reason }, true)
+    }
+
+    /// The message body as bytes, for diagnostics.
+    #[getter]
+    fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.work.message.body)
+    }
+}

@@ -1,0 +1,7 @@
+//! The Valkey driver against a real server.
+
+#![allow(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
+
+mod errors;
+mod server;
+mod storing;

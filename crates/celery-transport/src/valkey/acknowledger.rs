@@ -1,0 +1,50 @@
+//! The settling half.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use fred::types::Value;
+
+use super::{
+    give_back::{Place, give_back},
+    lease::Lease,
+    script,
+};
+use crate::{Acknowledger, Result, Settlement};
+
+/// Settles on the connection that is shared with publishing.
+pub(super) struct ValkeyAcknowledger(pub(super) Arc<Lease>);
+
+#[async_trait]
+impl Acknowledger for ValkeyAcknowledger {
+    /// Messages are forgotten before others go back, whatever the order in the batch: nobody can tell the difference.
+    async fn settle(&self, batch: &[Settlement]) -> Result<()> {
+        let session = &**self.0;
+        let (mut done, mut back) = (Vec::new(), Vec::new());
+        for settlement in batch {
+            let tag = &*settlement.tag().0;
+            match settlement {
+                // A rejected message is forgotten too: kombu's Redis transport has no dead letters.
+                Settlement::Ack(_) | Settlement::Reject(_) => done.push(tag),
+                Settlement::Requeue(_) => back.push((tag, Place::End)),
+                Settlement::Restore(_) => back.push((tag, Place::Front)),
+            }
+        }
+        if !done.is_empty() {
+            let keys =
+                vec![session.keys.unacked.clone(), session.keys.unacked_index.clone(), session.lease.clone()];
+            let args = done.iter().map(|tag| Value::from(*tag)).collect();
+            session.commands.call(&script::ACK, keys, args).await?;
+            session.held.remove(done);
+        }
+        if !back.is_empty() {
+            give_back(&session.commands, &session.keys, &session.lease, None, &back).await?;
+            session.held.remove(back.iter().map(|(tag, _)| *tag));
+        }
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<usize> {
+        self.0.end().await
+    }
+}

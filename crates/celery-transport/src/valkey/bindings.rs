@@ -1,0 +1,111 @@
+//! Which queues a routing key reaches.
+
+use super::keys::Keys;
+
+/// The pattern that kombu stores for a topic binding, a Python regular expression.
+///
+/// Source: `kombu/transport/virtual/exchange.py: TopicExchange.key_to_pattern`, `kombu/utils/text.py: escape_regex`.
+pub(super) fn key_to_pattern(routing_key: &str) -> String {
+    let mut pattern = String::from("^");
+    for (position, word) in routing_key.split('.').enumerate() {
+        if position > 0 {
+            pattern.push_str(r"\.");
+        }
+        match word {
+            "*" => pattern.push_str(r"[^\.]+"),
+            "#" => pattern.push_str(".*?"),
+            _ => {
+                for character in word.chars() {
+                    if !character.is_alphanumeric() && !matches!(character, '*' | '#') {
+                        pattern.push('\\');
+                    }
+                    pattern.push(character);
+                }
+            }
+        }
+    }
+    pattern.push('$');
+    pattern
+}
+
+/// Whether a topic binding with the key `binding` takes a message with `routing_key`: what the pattern of
+/// [`key_to_pattern`] matches. `*` is one word, `#` any text, and the dots around them must be there.
+pub(super) fn topic_matches(binding: &str, routing_key: &str) -> bool {
+    let (word, rest) = match binding.split_once('.') {
+        Some((word, rest)) => (word, Some(rest)),
+        None => (binding, None),
+    };
+    let follows = |text: &str| match rest {
+        Some(rest) => text.strip_prefix('.').is_some_and(|text| topic_matches(rest, text)),
+        None => text.is_empty(),
+    };
+    match word {
+        "*" => {
+            let end = routing_key.find('.').unwrap_or(routing_key.len());
+            end > 0 && follows(&routing_key[end..])
+        }
+        "#" => routing_key
+            .char_indices()
+            .map(|(start, _)| start)
+            .chain([routing_key.len()])
+            .any(|start| follows(&routing_key[start..])),
+        _ => routing_key.strip_prefix(word).is_some_and(follows),
+    }
+}
+
+/// The queues that the members of a binding table give for `routing_key`, without repetition.
+///
+/// A binding with a pattern is one of a topic exchange, one without is compared as it is.
+///
+/// Source: `kombu/transport/virtual/exchange.py: DirectExchange.lookup`, `TopicExchange.lookup`.
+pub(super) fn lookup(keys: &Keys, table: &[String], routing_key: &str) -> Vec<String> {
+    let mut queues = Vec::new();
+    for member in table {
+        let Some([key, pattern, queue]) = keys.split_binding(member) else {
+            continue;
+        };
+        let matches = if pattern.is_empty() { key == routing_key } else { topic_matches(key, routing_key) };
+        if matches && !queue.is_empty() && !queues.iter().any(|known| known == queue) {
+            queues.push(queue.to_owned());
+        }
+    }
+    queues
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_as_kombu_5_7_writes_them() {
+        for (key, pattern) in [
+            ("celery", "^celery$"),
+            ("a.*.c", r"^a\.[^\.]+\.c$"),
+            ("a.#", r"^a\..*?$"),
+            ("#", "^.*?$"),
+            ("a_b-c", r"^a\_b\-c$"),
+            ("é.b*", r"^é\.b*$"),
+        ] {
+            assert_eq!(key_to_pattern(key), pattern);
+        }
+    }
+
+    #[test]
+    fn topic_keys() {
+        for (binding, key, matches) in [
+            ("a.*.c", "a.b.c", true),
+            ("a.*.c", "a.b.b.c", false),
+            ("a.*.c", "a..c", false),
+            ("a.#", "a.b.c", true),
+            ("a.#", "a", false),
+            ("#", "", true),
+            ("#.c", "a.b.c", true),
+            ("#.c", "c", false),
+            ("a.#.c", "a.b.x.c", true),
+            ("a", "a.b", false),
+            ("a.b", "a.b", true),
+        ] {
+            assert_eq!(topic_matches(binding, key), matches, "{binding} {key}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Putting messages back where they came from.
+
+use fred::{
+    prelude::HashesInterface,
+    types::{Key, Value},
+};
+
+use super::{connection::Connection, keys::Keys, reply, script, triple::Triple};
+use crate::Result;
+
+/// How many messages go back in one script.
+const BATCH: usize = 128;
+
+/// Where in its queue a message goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Served after all others, as kombu's `basic.reject(requeue=True)` does.
+    End,
+    /// Served next, as kombu does at shutdown.
+    Front,
+}
+
+impl Place {
+    fn command(self) -> &'static str {
+        match self {
+            Self::End => "LPUSH",
+            Self::Front => "RPUSH",
+        }
+    }
+}
+
+/// Puts `tags` of `lease` back, in this order, marked as redelivered. Returns how many were still held.
+///
+/// `ended` is the worker whose lease must have ended; `None` for the caller's own. When it turns out to be valid again,
+/// the rest stays with it.
+pub(super) async fn give_back(
+    connection: &Connection,
+    keys: &Keys,
+    lease: &Key,
+    ended: Option<&str>,
+    tags: &[(&str, Place)],
+) -> Result<usize> {
+    let mut given = 0;
+    for batch in tags.chunks(BATCH) {
+        let fields: Vec<Key> = batch.iter().map(|(tag, _)| Key::from(*tag)).collect();
+        let triples: Value = connection
+            .client()
+            .hmget(&keys.unacked, fields)
+            .await
+            .map_err(|error| connection.error(&error))?;
+        let mut args = vec![Value::from(ended.unwrap_or_default())];
+        for ((tag, place), triple) in batch.iter().zip(reply::elements(triples)) {
+            let raw = reply::bytes(triple).and_then(|triple| match Triple::parse(&triple) {
+                Ok(triple) => Some(triple.redelivered()),
+                Err(error) => {
+                    tracing::error!("{tag} stays in unacked: its entry cannot be read: {error}");
+                    None
+                }
+            });
+            let how = if raw.is_some() { place.command() } else { "FORGET" };
+            args.extend([Value::from(*tag), Value::from(how), Value::Bytes(raw.unwrap_or_default())]);
+        }
+        let script_keys =
+            vec![keys.unacked.clone(), keys.unacked_index.clone(), lease.clone(), keys.workers.clone()];
+        let count =
+            connection.call(&script::GIVE_BACK, script_keys, args).await?.as_i64().unwrap_or_default();
+        match usize::try_from(count) {
+            Ok(count) => given += count,
+            Err(_) => break,
+        }
+    }
+    Ok(given)
+}

@@ -1,0 +1,153 @@
+//! The names of keys and channels, `global_keyprefix` included.
+
+use fred::types::Key;
+
+use super::{bindings, options::Options};
+use crate::Queue;
+
+/// Builds names.
+///
+/// Source: `kombu/transport/redis.py: Channel` (`_q_for_pri`, `keyprefix_queue`, `_get_publish_topic`).
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    /// Hash: delivery tag -> `[raw, exchange, routing_key]`.
+    pub(super) unacked: Key,
+    /// Sorted set: delivery tag -> unix time of its delivery.
+    pub(super) unacked_index: Key,
+    /// String: held by whoever looks for invisible messages.
+    pub(super) unacked_mutex: Key,
+    /// Sorted set, ours: worker id -> end of its lease.
+    pub(super) workers: Key,
+    prefix: String,
+    sep: String,
+    steps: Vec<u8>,
+    fanout_prefix: String,
+    fanout_patterns: bool,
+}
+
+impl Keys {
+    pub(super) fn new(options: &Options, database: u8) -> Self {
+        let prefix = options.global_keyprefix.clone();
+        let key = |name: &str| Key::from(format!("{prefix}{name}"));
+        Self {
+            unacked: key(&options.unacked_key),
+            unacked_index: key(&options.unacked_index_key),
+            unacked_mutex: key(&options.unacked_mutex_key),
+            workers: key("celery-oxide.workers"),
+            sep: options.sep.clone(),
+            steps: options.priority_steps.clone(),
+            fanout_prefix: options.fanout_prefix.replace("{db}", &database.to_string()),
+            fanout_patterns: options.fanout_patterns,
+            prefix,
+        }
+    }
+
+    /// The lease of a worker, a hash of ours: delivery tag -> list.
+    pub(super) fn lease(&self, worker: &str) -> Key {
+        format!("{}celery-oxide.worker.{worker}", self.prefix).into()
+    }
+
+    /// The priority steps, first served first.
+    pub(super) fn steps(&self) -> &[u8] {
+        &self.steps
+    }
+
+    /// The list of `queue` for one of the [`steps`](Self::steps).
+    pub(super) fn list(&self, queue: &str, step: u8) -> Key {
+        if step == 0 {
+            format!("{}{queue}", self.prefix).into()
+        } else {
+            format!("{}{queue}{}{step}", self.prefix, self.sep).into()
+        }
+    }
+
+    /// All lists of `queue`.
+    pub(super) fn lists(&self, queue: &str) -> Vec<Key> {
+        self.steps.iter().map(|step| self.list(queue, *step)).collect()
+    }
+
+    /// The list of `queue` for a message of `priority`: the highest step that is not above it. Below the lowest step it
+    /// is the last one, as in kombu (`steps[bisect(steps, n) - 1]`).
+    pub(super) fn list_for(&self, queue: &str, priority: u8) -> Key {
+        let priority = priority.min(9);
+        let step = self.steps.iter().rev().find(|step| **step <= priority).or(self.steps.last());
+        self.list(queue, step.copied().unwrap_or(0))
+    }
+
+    /// The bindings of an exchange, and those of them that kombu 5.7 must not sweep.
+    pub(super) fn bindings(&self, exchange: &str) -> [Key; 2] {
+        [
+            format!("{}_kombu.binding.{exchange}", self.prefix).into(),
+            format!("{}_kombu.binding_permanent.{exchange}", self.prefix).into(),
+        ]
+    }
+
+    /// A member of [`bindings`](Self::bindings): `routing_key`, pattern and queue.
+    pub(super) fn binding(&self, queue: &Queue) -> String {
+        let pattern = match queue.exchange_type.as_str() {
+            "topic" => bindings::key_to_pattern(&queue.routing_key),
+            _ => String::new(),
+        };
+        [queue.routing_key.as_str(), &pattern, &queue.name].join(&self.sep)
+    }
+
+    /// Splits a member of [`bindings`](Self::bindings); `None` if it is none.
+    pub(super) fn split_binding<'a>(&self, member: &'a str) -> Option<[&'a str; 3]> {
+        let mut parts = member.split(&self.sep);
+        Some([parts.next()?, parts.next()?, parts.next()?])
+    }
+
+    /// The channel of a fanout exchange.
+    pub(super) fn channel(&self, exchange: &str, routing_key: &str) -> String {
+        let (prefix, fanout) = (&self.prefix, &self.fanout_prefix);
+        if self.fanout_patterns && !routing_key.is_empty() {
+            format!("{prefix}{fanout}{exchange}/{routing_key}")
+        } else {
+            format!("{prefix}{fanout}{exchange}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(prefix: &str, steps: &[u8]) -> Keys {
+        let options = Options {
+            global_keyprefix: prefix.to_owned(),
+            priority_steps: steps.to_vec(),
+            ..Options::default()
+        };
+        Keys::new(&options, 3)
+    }
+
+    #[test]
+    fn priorities_as_kombu_bisects() {
+        let keys = keys("", &[0, 3, 6, 9]);
+        let list = |priority| keys.list_for("q", priority);
+        assert_eq!(
+            [list(0), list(2), list(3), list(8)],
+            ["q", "q", "q\x06\x163", "q\x06\x166"].map(Key::from)
+        );
+        assert_eq!([list(9), list(255)], ["q\x06\x169", "q\x06\x169"].map(Key::from));
+        assert_eq!(self::keys("", &[3, 6]).list_for("q", 1), Key::from("q\x06\x166"));
+    }
+
+    #[test]
+    fn prefix_goes_before_everything() {
+        let keys = keys("app:", &[0]);
+        assert_eq!(keys.unacked, Key::from("app:unacked"));
+        assert_eq!(keys.lease("w"), Key::from("app:celery-oxide.worker.w"));
+        assert_eq!(keys.channel("celeryev", "task.sent"), "app:/3.celeryev/task.sent");
+        assert_eq!(keys.channel("celery.pidbox", ""), "app:/3.celery.pidbox");
+    }
+
+    #[test]
+    fn bindings_as_kombu_writes_them() {
+        let keys = keys("", &[0]);
+        assert_eq!(keys.binding(&Queue::named("celery")), "celery\x06\x16\x06\x16celery");
+        let topic = Queue::named("q").bound_to("t", "topic", "a.*");
+        assert_eq!(keys.binding(&topic), "a.*\x06\x16^a\\.[^\\.]+$\x06\x16q");
+        assert_eq!(keys.split_binding("a\x06\x16\x06\x16q"), Some(["a", "", "q"]));
+    }
+}

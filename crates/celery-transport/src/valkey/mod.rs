@@ -1,0 +1,61 @@
+//! The driver for Valkey and Redis 6.2 or later, wire compatible with kombu's Redis transport.
+//!
+//! The keys are kombu's: a list per queue and priority step, `unacked` and `unacked_index` for what is delivered and not
+//! settled, `_kombu.binding.<exchange>` for routing. Stock workers and producers share them. Two keys are ours, under
+//! `global_keyprefix` like all others:
+//!
+//! | key | type | meaning |
+//! |---|---|---|
+//! | `celery-oxide.workers` | sorted set | worker id -> unix time (of the server) at which its lease ends |
+//! | `celery-oxide.worker.<id>` | hash | delivery tag -> the list that the message came from |
+//!
+//! A message goes from its list into `unacked`, `unacked_index` and the lease of its worker in one script, so there is no
+//! moment at which a crash loses it. A live worker renews its lease and the scores of what it holds, so neither a stock
+//! worker's visibility timeout nor ours runs a long task twice. A dead worker's lease ends, and the next tick of any
+//! other worker puts its messages back.
+//!
+//! Waiting costs nothing: a fetch that found too little has the server track the lists (`CLIENT TRACKING`), and a push
+//! to one of them sends one invalidation. A fetch every ten seconds covers what can be missed (`FLUSHALL`).
+//!
+//! # What a task costs
+//!
+//! For a fetch of `n` messages from `q` queues with `p` priority steps, acknowledged in one batch:
+//!
+//! | | round trips | commands run by the server |
+//! |---|---|---|
+//! | fetch | 1 | `EVALSHA`, `TIME`, `ZADD` (lease), up to `2pq` `RPOP`, and for each 1000 messages `ZADD`, 2 `HSET`; `EXISTS` when it ran dry |
+//! | settle, acks | 1 | `EVALSHA`, and for each 1000 messages `HMGET`, `ZREM`, 2 `HDEL` |
+//! | settle, give back | 1 + 1 for each 128 | `HMGET`, `EVALSHA`, and 6 for each message |
+//! | publish, default exchange | 1 | one `LPUSH` for each run of messages to the same list |
+//! | publish, other exchanges | 2 | one `SMEMBERS` for each exchange before that |
+//! | idle | 0.3 a second | about 2 a second: the fetch above every 10 s, 4 commands every 5 s for the lease |
+//!
+//! So with 256 messages a fetch from one queue: 2/256 round trips and about 0.06 commands a task. Copies of a message
+//! between the socket and [`Message`](celery_protocol::Message): the reply is cut out of the read buffer without a copy;
+//! decoding copies the headers and decodes base64 into the body. Nothing keeps the raw bytes: what is given back is read
+//! again from `unacked`.
+
+mod acknowledger;
+mod address;
+mod bindings;
+mod connection;
+mod consumer;
+mod driver;
+mod failure;
+mod fetch;
+mod give_back;
+mod held;
+mod keys;
+mod lease;
+mod options;
+mod publisher;
+mod reconcile;
+mod reply;
+mod script;
+mod session;
+mod triple;
+mod visibility;
+mod wake;
+
+pub use address::hide_password;
+pub use driver::Valkey;

@@ -1,0 +1,67 @@
+//! What the consumer, the acknowledger and the lease share.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use fred::{
+    prelude::{HashesInterface, SortedSetsInterface},
+    types::{Key, Value},
+};
+
+use super::{connection::Connection, held::Held, keys::Keys, options::Options, reply};
+use crate::Result;
+
+/// One consumer as the server sees it.
+pub(super) struct Session {
+    /// The connection for everything but fetching.
+    pub(super) commands: Arc<Connection>,
+    pub(super) keys: Arc<Keys>,
+    pub(super) options: Arc<Options>,
+    /// The worker id: new for every consumer.
+    pub(super) worker: String,
+    /// The hash of our lease.
+    pub(super) lease: Key,
+    pub(super) held: Held,
+    closed: AtomicBool,
+}
+
+impl Session {
+    pub(super) fn new(commands: Arc<Connection>, keys: Arc<Keys>, options: Arc<Options>) -> Self {
+        let worker = uuid::Uuid::new_v4().to_string();
+        let lease = keys.lease(&worker);
+        Self { commands, keys, options, worker, lease, held: Held::default(), closed: AtomicBool::new(false) }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_closed(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// The tags of a lease with the lists they came from, in the order in which they were taken.
+    pub(super) async fn leased(&self, connection: &Connection, lease: &Key) -> Result<Vec<(String, Key)>> {
+        let client = connection.client();
+        let lists: HashMap<String, Key> =
+            client.hgetall(lease).await.map_err(|error| connection.error(&error))?;
+        if lists.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tags: Vec<Value> = lists.keys().map(|tag| Value::from(tag.as_str())).collect();
+        let scores: Value =
+            client.zmscore(&self.keys.unacked_index, tags).await.map_err(|error| connection.error(&error))?;
+        let mut leased: Vec<_> = lists
+            .into_iter()
+            .zip(reply::elements(scores))
+            .map(|((tag, list), score)| (score.as_f64().unwrap_or_default(), tag, list))
+            .collect();
+        leased.sort_by(|left, right| left.0.total_cmp(&right.0));
+        Ok(leased.into_iter().map(|(_, tag, list)| (tag, list)).collect())
+    }
+}

@@ -1,0 +1,187 @@
+//! A worker, put together from its parts.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use celery_executor::{EventReceiver, Executor, Kind, Lane};
+use celery_results::ResultStore;
+use celery_scheduler::{Clock, DueQueue, SystemClock};
+use celery_transport::{Acknowledger, Consumer, Publisher, Transport};
+use tokio::sync::mpsc;
+
+use crate::complete::Completer;
+use crate::credit::Credit;
+use crate::engine::Engine;
+use crate::fetch::Fetcher;
+use crate::intake::Intake;
+use crate::outbox::{self, Outbox, OutboxReceiver};
+use crate::report::Reporter;
+use crate::{Config, Error, Exit, Phase, Result, Shutdown};
+
+/// Gathers the parts of a [`Worker`].
+#[derive(Debug)]
+pub struct WorkerBuilder {
+    config: Config,
+    transport: Box<dyn Transport>,
+    results: Option<Arc<dyn ResultStore>>,
+    clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
+}
+
+impl WorkerBuilder {
+    /// Where results are kept; without it none are.
+    #[must_use]
+    pub fn results(mut self, results: Arc<dyn ResultStore>) -> Self {
+        self.results = Some(results);
+        self
+    }
+
+    /// The clock that ETAs and expiries are read on.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The handle that ends the worker.
+    #[must_use]
+    pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
+        self.shutdown = shutdown;
+        self
+    }
+
+    /// The worker. Nothing is connected yet.
+    pub fn build(self) -> Worker {
+        let (outbox, sending) = Outbox::new(self.config.outbox_capacity);
+        Worker { parts: self, outbox, sending }
+    }
+}
+
+/// A worker, ready to run.
+pub struct Worker {
+    parts: WorkerBuilder,
+    outbox: Outbox,
+    sending: OutboxReceiver,
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("parts", &self.parts).finish_non_exhaustive()
+    }
+}
+
+/// A broker that is connected.
+struct Connected {
+    consumer: Box<dyn Consumer>,
+    acknowledger: Arc<dyn Acknowledger>,
+    publisher: Arc<dyn Publisher>,
+}
+
+impl Worker {
+    /// Starts putting a worker together.
+    pub fn builder(config: Config, transport: Box<dyn Transport>) -> WorkerBuilder {
+        WorkerBuilder { config, transport, results: None, clock: Arc::new(SystemClock), shutdown: Shutdown::new() }
+    }
+
+    /// Where tasks put what they publish.
+    pub fn outbox(&self) -> Outbox {
+        self.outbox.clone()
+    }
+
+    /// Runs until it is shut down, on lanes whose runners report to `events`.
+    ///
+    /// # Errors
+    ///
+    /// When the broker cannot be used, or does not come back in time.
+    pub async fn run(self, loops: Vec<Lane>, threads: Vec<Lane>, events: EventReceiver) -> Result<Exit> {
+        let Self { parts, outbox, sending } = self;
+        let WorkerBuilder { config, transport, results, clock, shutdown } = parts;
+        let connected = tokio::select! {
+            connected = connect(&config, &*transport) => connected?,
+            () = shutdown.reached(Phase::Warm) => return Ok(Exit::Warm),
+        };
+        let Connected { consumer, acknowledger, publisher } = connected;
+
+        let reporter = Arc::new(Reporter::new(&config));
+        let (completer, items) = mpsc::unbounded_channel();
+        let completing = tokio::spawn(
+            Completer {
+                items,
+                results,
+                acknowledger: Arc::clone(&acknowledger),
+                outbox: outbox.clone(),
+                reporter: Arc::clone(&reporter),
+                clock: Arc::clone(&clock),
+            }
+            .run(),
+        );
+        let sending = tokio::spawn(outbox::run(outbox, sending, publisher));
+
+        let executor = Executor::new(loops, threads, events);
+        let slots = [Kind::Async, Kind::Sync].map(|kind| executor.load(kind).slots);
+        let engine = Engine {
+            fetcher: Fetcher::spawn(consumer, shutdown.clone()),
+            intake: Intake::new(&config),
+            credit: Credit::new(slots, config.prefetch_multiplier, config.look_ahead),
+            later: DueQueue::new(),
+            executor,
+            completer,
+            reporter,
+            clock,
+            shutdown: shutdown.clone(),
+        };
+        tracing::warn!("{} ready.", config.hostname);
+        shutdown.advance(Phase::Ready);
+        let exit = engine.run().await;
+
+        // The engine is gone and with it the completer's sender: what is stored and settled is finished first. A broker
+        // that is away now would be waited for without end; a second signal is the way out.
+        tokio::select! {
+            _ = completing => {}
+            () = shutdown.reached(Phase::Cold) => {}
+        }
+        sending.abort();
+        match tokio::time::timeout(CLOSE_TIMEOUT, acknowledger.close()).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(count)) => tracing::warn!("Restoring {count} unacknowledged message(s)"),
+            Ok(Err(error)) => tracing::error!("Cannot give back unacknowledged messages: {error}"),
+            Err(_) => tracing::error!("Cannot give back unacknowledged messages: the broker does not answer"),
+        }
+        exit
+    }
+}
+
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connects, again and again as `broker_connection_retry` says (`celery/worker/consumer/consumer.py: connection_for`).
+async fn connect(config: &Config, transport: &dyn Transport) -> Result<Connected> {
+    let mut retries = 0;
+    loop {
+        let error = match open(config, transport).await {
+            Ok(connected) => return Ok(connected),
+            Err(error) => error,
+        };
+        if !error.is_transient() || !config.connection_retry {
+            return Err(Error::Broker(error));
+        }
+        if config.connection_max_retries.is_some_and(|max| retries >= max) {
+            return Err(Error::BrokerGone { retries, last: error });
+        }
+        retries += 1;
+        let pause = Duration::from_secs(2 * u64::from(retries.min(16)));
+        let of = config.connection_max_retries.map_or_else(String::new, |max| format!("/{max}"));
+        tracing::error!(
+            "consumer: Cannot connect to {}: {error}.\nTrying again in {:.2} seconds... ({retries}{of})",
+            transport.as_uri(),
+            pause.as_secs_f64(),
+        );
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn open(config: &Config, transport: &dyn Transport) -> celery_transport::Result<Connected> {
+    let (consumer, acknowledger) = transport.consume(&config.queues).await?;
+    let publisher = transport.publisher().await?;
+    Ok(Connected { consumer, acknowledger, publisher })
+}

@@ -1,0 +1,95 @@
+//! What a worker is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use celery_executor::{Kind, Limits};
+use celery_transport::Queue;
+
+/// The settings of a worker. Names follow Celery's settings where there is one.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// The node name: `celery@host`.
+    pub hostname: String,
+    /// The queues to consume from.
+    pub queues: Vec<Queue>,
+    /// The tasks this worker can run. A job's task number is the index here.
+    pub tasks: Vec<TaskSpec>,
+    /// `worker_prefetch_multiplier`: messages held per slot; 0 means as many as come.
+    pub prefetch_multiplier: usize,
+    /// How many messages may be held beyond one kind's prefetch credit to find work for the other kind.
+    pub look_ahead: usize,
+    /// `accept_content` as content types. A message of another type is refused.
+    pub accept_content: Vec<String>,
+    /// `result_expires`; `None` keeps results for ever.
+    pub result_expires: Option<Duration>,
+    /// `result_extended`: results carry name, arguments, worker, retries and queue.
+    pub result_extended: bool,
+    /// `broker_connection_retry`: whether a lost or missing broker is tried again.
+    pub connection_retry: bool,
+    /// `broker_connection_max_retries`; `None` tries for ever.
+    pub connection_max_retries: Option<u32>,
+    /// How many publications may wait to be confirmed before publishing from a task raises.
+    pub outbox_capacity: usize,
+}
+
+impl Config {
+    /// Celery's defaults, for `hostname`, `queues` and `tasks`.
+    pub fn new(hostname: impl Into<String>, queues: Vec<Queue>, tasks: Vec<TaskSpec>) -> Self {
+        Self {
+            hostname: hostname.into(),
+            queues,
+            tasks,
+            prefetch_multiplier: 4,
+            look_ahead: 256,
+            accept_content: vec![String::from("application/json")],
+            result_expires: Some(Duration::from_secs(86_400)),
+            result_extended: false,
+            connection_retry: true,
+            connection_max_retries: Some(100),
+            outbox_capacity: 10_000,
+        }
+    }
+}
+
+/// A registered task.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct TaskSpec {
+    /// The registered name.
+    pub name: Arc<str>,
+    /// Which pool it runs in.
+    pub kind: Kind,
+    /// `acks_late`: acknowledged after it ended rather than when it starts.
+    pub acks_late: bool,
+    /// `acks_on_failure`: whether a late task that failed is acknowledged (or else rejected).
+    pub acks_on_failure: bool,
+    /// `acks_on_timeout`: whether a late task that passed its hard limit is acknowledged (or else requeued).
+    pub acks_on_timeout: bool,
+    /// `ignore_result`; a message may ask for it too.
+    pub ignore_result: bool,
+    /// `store_errors_even_if_ignored`.
+    pub store_errors_even_if_ignored: bool,
+    /// `track_started`: the state STARTED is stored.
+    pub track_started: bool,
+    /// `soft_time_limit` and `time_limit`, unless the message says otherwise.
+    pub limits: Limits,
+}
+
+impl TaskSpec {
+    /// A task with Celery's defaults.
+    pub fn new(name: impl Into<Arc<str>>, kind: Kind) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            acks_late: false,
+            acks_on_failure: true,
+            acks_on_timeout: true,
+            ignore_result: false,
+            store_errors_even_if_ignored: false,
+            track_started: false,
+            limits: Limits::default(),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The worker's loop: deliveries in, jobs to the executor, outcomes to the completer.
+//!
+//! One task owns everything here; nothing is shared and nothing is locked. It never waits for I/O: fetching and
+//! completing are tasks of their own, reached through channels.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use celery_executor::{Change, Executor};
+use celery_scheduler::{Clock, DueQueue};
+use celery_transport::Settlement;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::complete::Item;
+use crate::credit::Credit;
+use crate::fetch::{Fetched, Fetcher};
+use crate::in_flight::{Admitted, InFlight};
+use crate::intake::{Admission, Intake};
+use crate::report::{Reporter, log_received, log_refused};
+use crate::{Error, Exit, Phase, Result, Shutdown};
+
+pub(crate) struct Engine {
+    pub(crate) fetcher: Fetcher,
+    pub(crate) intake: Intake,
+    pub(crate) credit: Credit,
+    pub(crate) later: DueQueue<Admitted>,
+    pub(crate) executor: Executor<InFlight>,
+    pub(crate) completer: mpsc::UnboundedSender<Item>,
+    pub(crate) reporter: Arc<Reporter>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) shutdown: Shutdown,
+}
+
+impl Engine {
+    /// Works until a shutdown has run its course.
+    pub(crate) async fn run(mut self) -> Result<Exit> {
+        let shutdown = self.shutdown.clone();
+        let asked_to_stop = shutdown.reached(Phase::Warm);
+        tokio::pin!(asked_to_stop);
+        let mut changes = Vec::new();
+        loop {
+            self.ask_for_more();
+            let due_in = self.due_in();
+            tokio::select! {
+                biased;
+                () = &mut asked_to_stop => break,
+                () = self.executor.changes(&mut changes) => self.on_changes(&mut changes),
+                Some(answer) = self.fetcher.answer() => self.on_fetched(answer)?,
+                () = tokio::time::sleep(due_in.unwrap_or_default()), if due_in.is_some() => self.start_due(),
+            }
+        }
+        self.stop().await
+    }
+
+    fn ask_for_more(&mut self) {
+        let starved = [celery_executor::Kind::Async, celery_executor::Kind::Sync]
+            .iter()
+            .any(|kind| self.executor.load(*kind).waiting == 0);
+        if starved || self.credit.is_worth_a_fetch() {
+            self.fetcher.ask(self.credit.available());
+        }
+    }
+
+    /// How long until something is due; capped, so that a step of the system's clock is noticed.
+    fn due_in(&self) -> Option<Duration> {
+        let due = self.later.next_due()?;
+        Some(due.duration_since(self.clock.now()).unwrap_or_default().min(Duration::from_secs(1)))
+    }
+
+    fn on_fetched(&mut self, answer: Fetched) -> Result<()> {
+        match answer {
+            Fetched::Batch(batch) => {
+                let now = self.clock.now();
+                for delivery in batch {
+                    match self.intake.admit(delivery, now) {
+                        Admission::Now(admitted) => {
+                            log_received(&admitted.in_flight);
+                            self.submit(admitted);
+                        }
+                        // What waits for its ETA does not count against the prefetch, as with stock workers.
+                        Admission::Later(due, admitted) => {
+                            log_received(&admitted.in_flight);
+                            self.later.push(due, admitted);
+                        }
+                        Admission::Refused(refused) => {
+                            log_refused(&refused);
+                            self.complete(Item::Refused(refused));
+                        }
+                    }
+                }
+                self.executor.flush();
+            }
+            Fetched::Failed(error) if error.is_transient() => {
+                tracing::warn!(
+                    "consumer: Connection to broker lost. Trying to re-establish the connection...\n{error}"
+                );
+            }
+            Fetched::Failed(error) => return Err(Error::Broker(error)),
+            Fetched::Back => tracing::warn!("consumer: Connection to broker re-established."),
+        }
+        Ok(())
+    }
+
+    fn submit(&mut self, admitted: Admitted) {
+        let Admitted { kind, job, in_flight } = admitted;
+        self.credit.take(kind);
+        self.executor.submit(kind, job, in_flight);
+    }
+
+    fn start_due(&mut self) {
+        let now = self.clock.now();
+        while let Some(admitted) = self.later.pop_due(now) {
+            self.submit(admitted);
+        }
+        self.executor.flush();
+    }
+
+    fn on_changes(&mut self, changes: &mut Vec<Change<InFlight>>) {
+        for change in changes.drain(..) {
+            match change {
+                Change::Dispatched(job) => {
+                    let Some(in_flight) = self.executor.context(job) else { continue };
+                    in_flight.dispatched = Some(Instant::now());
+                    if !in_flight.spec.acks_late {
+                        in_flight.acked = true;
+                        let tag = in_flight.tag.clone();
+                        self.credit.give_back(in_flight.spec.kind);
+                        self.complete(Item::Settle(Settlement::Ack(tag)));
+                    }
+                }
+                Change::Started(job) => {
+                    let now = self.clock.now();
+                    let Some(in_flight) = self.executor.context(job) else { continue };
+                    if let Some(result) = self.reporter.started(in_flight, now) {
+                        self.complete(Item::Store(result));
+                    }
+                }
+                Change::SoftLimit(job, limit) => {
+                    if let Some(in_flight) = self.executor.context(job) {
+                        let (name, id) = (in_flight.name(), &in_flight.headers.id);
+                        tracing::warn!("Soft time limit ({}s) exceeded for {name}[{id}]", limit.as_secs_f64());
+                    }
+                }
+                Change::Store(job, outcome) => {
+                    let now = self.clock.now();
+                    let Some(in_flight) = self.executor.context(job) else { continue };
+                    if let Some(result) = self.reporter.outcome(in_flight, &outcome, now) {
+                        self.complete(Item::Store(result));
+                    }
+                }
+                Change::Ended { job, context: in_flight, outcome } => {
+                    if !in_flight.acked {
+                        self.credit.give_back(in_flight.spec.kind);
+                    }
+                    self.complete(Item::Ended { job, in_flight, outcome });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn complete(&self, item: Item) {
+        // The completer outlives the engine: it ends when this sender is dropped.
+        let _ = self.completer.send(item);
+    }
+
+    /// Gives back what has not started and lets the rest finish, unless told to be quick.
+    async fn stop(mut self) -> Result<Exit> {
+        tracing::warn!("worker: Warm shutdown (MainProcess)");
+        self.give_back();
+        let shutdown = self.shutdown.clone();
+        let cold = shutdown.reached(Phase::Cold);
+        tokio::pin!(cold);
+        let mut changes = Vec::new();
+        let mut fetching = self.fetcher.is_asked();
+        while fetching || !self.executor.is_idle() {
+            tokio::select! {
+                biased;
+                () = &mut cold => {
+                    tracing::warn!("worker: Cold shutdown (MainProcess)");
+                    self.executor.abandon_running();
+                    return Ok(Exit::Cold);
+                }
+                answer = self.fetcher.answer(), if fetching => {
+                    // A fetch that was under way: what it took has not started either.
+                    fetching = answer.is_some();
+                    if let Some(Fetched::Batch(batch)) = answer {
+                        for delivery in batch {
+                            self.complete(Item::Settle(Settlement::Restore(delivery.tag)));
+                        }
+                    }
+                }
+                () = self.executor.changes(&mut changes) => self.on_changes(&mut changes),
+            }
+        }
+        Ok(Exit::Warm)
+    }
+
+    /// Gives back what waits, so that another worker can have it now. Last taken, first given back: each is put where
+    /// it is served next, so the queue ends in its old order.
+    fn give_back(&mut self) {
+        let waiting = self.executor.take_waiting().into_iter().map(|(_, in_flight)| in_flight.tag);
+        let later = self.later.drain().into_iter().map(|admitted| admitted.in_flight.tag);
+        let tags: Vec<_> = waiting.chain(later).collect();
+        for tag in tags.into_iter().rev() {
+            self.complete(Item::Settle(Settlement::Restore(tag)));
+        }
+    }
+}

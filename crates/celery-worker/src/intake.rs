@@ -1,0 +1,163 @@
+//! From a delivery to a job, or to the reason why it is none.
+//!
+//! The order is Celery's (`celery/worker/consumer/consumer.py: create_task_handler`, `celery/worker/strategy.py`):
+//! is it a task message, is the task known, is the content accepted, has it expired, is it for later.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use celery_executor::{Job, Limits};
+use celery_protocol::{Body, Expires, Message, TaskHeaders, V1Task};
+use celery_scheduler::parse_timestamp;
+use celery_transport::{Delivery, DeliveryTag};
+
+use crate::in_flight::{Admitted, Arguments, InFlight, JobIds};
+use crate::{Config, TaskSpec};
+
+/// What a delivery turned out to be.
+#[derive(Debug)]
+pub(crate) enum Admission {
+    /// A job to be run now.
+    Now(Admitted),
+    /// A job to be run later.
+    Later(SystemTime, Admitted),
+    /// Not to be run: acknowledged, and perhaps a result stored.
+    Refused(Refused),
+}
+
+/// A delivery that is not run.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) tag: DeliveryTag,
+    /// The task's headers, if there are any.
+    pub(crate) headers: Option<TaskHeaders>,
+    pub(crate) reason: Reason,
+}
+
+/// Why a delivery is not run.
+#[derive(Debug)]
+pub(crate) enum Reason {
+    /// The bytes are no message, or the message is no task.
+    Undecodable(String),
+    /// No task of that name is registered.
+    Unknown,
+    /// The content type is not in `accept_content`.
+    Disallowed(String),
+    /// An ETA or expiry that is no time.
+    Invalid(String),
+    /// It expired before it could be run.
+    Expired,
+}
+
+/// Admits deliveries.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    tasks: std::collections::HashMap<Arc<str>, (u32, Arc<TaskSpec>)>,
+    accept_content: Vec<String>,
+    result_extended: bool,
+    ids: JobIds,
+}
+
+impl Intake {
+    pub(crate) fn new(config: &Config) -> Self {
+        let tasks = (0..).zip(&config.tasks);
+        Self {
+            tasks: tasks.map(|(index, spec)| (Arc::clone(&spec.name), (index, Arc::new(spec.clone())))).collect(),
+            accept_content: config.accept_content.clone(),
+            result_extended: config.result_extended,
+            ids: JobIds::default(),
+        }
+    }
+
+    pub(crate) fn admit(&mut self, delivery: Delivery, now: SystemTime) -> Admission {
+        let Delivery { tag, queue, message, .. } = delivery;
+        let refused = |tag, headers, reason| Admission::Refused(Refused { tag, headers, reason });
+        let message = match message {
+            Ok(message) => message,
+            Err(undecodable) => return refused(tag, None, Reason::Undecodable(undecodable.error.to_string())),
+        };
+        let (message, headers) = match task_message(message) {
+            Ok(parts) => parts,
+            Err(error) => return refused(tag, None, Reason::Undecodable(error)),
+        };
+        let Some((index, spec)) = self.tasks.get(headers.task.as_str()) else {
+            return refused(tag, Some(headers), Reason::Unknown);
+        };
+        if !self.accept_content.iter().any(|accepted| *accepted == message.content_type) {
+            let content_type = message.content_type;
+            return refused(tag, Some(headers), Reason::Disallowed(content_type));
+        }
+        let times = match Times::read(&headers, now) {
+            Ok(times) => times,
+            Err(error) => return refused(tag, Some(headers), Reason::Invalid(error)),
+        };
+        if times.expires.is_some_and(|expires| expires <= now) {
+            return refused(tag, Some(headers), Reason::Expired);
+        }
+        let limits = limits(&headers, spec);
+        let arguments = self.result_extended.then(|| arguments(&message)).flatten();
+        let job = Job::new(self.ids.next(), *index, message)
+            .with_limits(limits)
+            .with_report_start(spec.track_started);
+        let spec = Arc::clone(spec);
+        let kind = spec.kind;
+        let in_flight = InFlight { tag, queue, headers, spec, arguments, dispatched: None, acked: false };
+        let admitted = Admitted { kind, job, in_flight };
+        match times.eta {
+            Some(eta) if eta > now => Admission::Later(eta, admitted),
+            _ => Admission::Now(admitted),
+        }
+    }
+}
+
+/// The message as protocol 2, and its headers.
+fn task_message(message: Message) -> Result<(Message, TaskHeaders), String> {
+    match TaskHeaders::decode(message.headers.get()) {
+        Ok(headers) => Ok((message, headers)),
+        // Protocol 1 keeps everything in the body.
+        Err(error) => from_protocol_1(message).ok_or_else(|| error.to_string()),
+    }
+}
+
+fn from_protocol_1(mut message: Message) -> Option<(Message, TaskHeaders)> {
+    let V1Task { headers, body, .. } =
+        V1Task::convert(message.headers.get(), std::str::from_utf8(&message.body).ok()?).ok()?;
+    let encoded = String::from_utf8(headers.encode()).ok()?;
+    message.headers = serde_json::value::RawValue::from_string(encoded).ok()?;
+    message.body = body.into();
+    Some((message, headers))
+}
+
+fn arguments(message: &Message) -> Option<Arguments> {
+    let text = std::str::from_utf8(&message.body).ok()?;
+    let body = Body::split(text).ok()?;
+    Some(Arguments { args: body.args.to_owned(), kwargs: body.kwargs.to_owned() })
+}
+
+fn limits(headers: &TaskHeaders, spec: &TaskSpec) -> Limits {
+    let seconds = |limit: Option<f64>| limit.and_then(|limit| Duration::try_from_secs_f64(limit).ok());
+    Limits {
+        soft: seconds(headers.timelimit.soft).or(spec.limits.soft),
+        hard: seconds(headers.timelimit.hard).or(spec.limits.hard),
+    }
+}
+
+#[derive(Debug)]
+struct Times {
+    eta: Option<SystemTime>,
+    expires: Option<SystemTime>,
+}
+
+impl Times {
+    fn read(headers: &TaskHeaders, now: SystemTime) -> Result<Self, String> {
+        let eta = headers.eta.as_deref().map(parse_timestamp).transpose();
+        let expires = match &headers.expires {
+            Some(Expires::Iso(text)) => parse_timestamp(text).map(Some),
+            Some(Expires::Seconds(seconds)) => Ok(Some(now + Duration::from_secs_f64(seconds.max(0.0)))),
+            None => Ok(None),
+        };
+        let eta = eta.map_err(|error| format!("invalid ETA: {error}"))?;
+        let expires = expires.map_err(|error| format!("invalid expiry: {error}"))?;
+        Ok(Self { eta, expires })
+    }
+}

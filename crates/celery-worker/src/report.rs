@@ -1,0 +1,198 @@
+//! From an outcome to what is stored of it and said of it.
+//!
+//! The wording of the log lines is Celery's (`celery/app/trace.py: LOG_*`): people search for it.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use celery_executor::{Failure, Outcome};
+use celery_protocol::result::RevokedReason;
+use celery_protocol::{ExceptionInfo, Extended, ResultMeta, State};
+use celery_results::StoreResult;
+use celery_scheduler::to_iso;
+
+use crate::Config;
+use crate::in_flight::InFlight;
+use crate::intake::{Reason, Refused};
+
+/// Makes results and log lines.
+#[derive(Debug)]
+pub(crate) struct Reporter {
+    hostname: String,
+    expires: Option<Duration>,
+    extended: bool,
+}
+
+/// A result before it is encoded.
+struct Meta<'a> {
+    state: State,
+    result: &'a str,
+    traceback: Option<&'a str>,
+    children: Option<&'a str>,
+}
+
+impl Reporter {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            hostname: config.hostname.clone(),
+            expires: config.result_expires,
+            extended: config.result_extended,
+        }
+    }
+
+    /// What is stored when a tracked task starts (`celery/app/trace.py`: pid and hostname).
+    pub(crate) fn started(&self, in_flight: &InFlight, now: SystemTime) -> Option<StoreResult> {
+        if !in_flight.spec.track_started || in_flight.ignores_result() {
+            return None;
+        }
+        let pid = std::process::id();
+        let result = serde_json::json!({ "pid": pid, "hostname": self.hostname }).to_string();
+        let meta = Meta { state: State::Started, result: &result, traceback: None, children: None };
+        Some(self.store(in_flight, &meta, now))
+    }
+
+    /// What is stored of an outcome.
+    pub(crate) fn outcome(&self, in_flight: &InFlight, outcome: &Outcome, now: SystemTime) -> Option<StoreResult> {
+        let ignored = in_flight.ignores_result();
+        let errors = !ignored || in_flight.spec.store_errors_even_if_ignored;
+        match outcome {
+            Outcome::Succeeded(success) if !ignored && !success.stored => {
+                let result = std::str::from_utf8(&success.result).unwrap_or("null");
+                let children = success.children.as_deref();
+                let meta = Meta { state: State::Success, result, traceback: None, children };
+                Some(self.store(in_flight, &meta, now))
+            }
+            Outcome::Failed(failure) if errors && !failure.stored => {
+                Some(self.failure(in_flight, State::Failure, failure, &failure.traceback, now))
+            }
+            Outcome::Retried { cause, traceback, stored: false, .. } if errors => Some(match cause {
+                Some(cause) => self.failure(in_flight, State::Retry, cause, traceback, now),
+                None => {
+                    let traceback = Some(traceback.as_str());
+                    let meta = Meta { state: State::Retry, result: "null", traceback, children: None };
+                    self.store(in_flight, &meta, now)
+                }
+            }),
+            Outcome::TimedOut { limit } if errors => {
+                let exception = ExceptionInfo::time_limit_exceeded(limit.as_secs_f64());
+                let result = exception.encode();
+                let meta = Meta { state: State::Failure, result: &result, traceback: None, children: None };
+                Some(self.store(in_flight, &meta, now))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is stored of a message that is not run.
+    pub(crate) fn refused(&self, refused: &Refused, now: SystemTime) -> Option<StoreResult> {
+        let headers = refused.headers.as_ref()?;
+        let (state, exception) = match &refused.reason {
+            Reason::Unknown => (State::Failure, ExceptionInfo::not_registered(&headers.task)),
+            Reason::Expired => (State::Revoked, ExceptionInfo::task_revoked(RevokedReason::Expired)),
+            Reason::Disallowed(content_type) => {
+                let message = format!("Refusing to deserialize untrusted content of type {content_type}");
+                (State::Failure, ExceptionInfo::with_message("kombu.exceptions", "ContentDisallowed", &message))
+            }
+            Reason::Invalid(error) | Reason::Undecodable(error) => {
+                (State::Failure, ExceptionInfo::with_message("celery.exceptions", "InvalidTaskError", error))
+            }
+        };
+        let result = exception.encode();
+        let date_done = to_iso(now);
+        let mut meta = ResultMeta::new(&headers.id, state, &result);
+        meta.date_done = Some(&date_done);
+        meta.group_id = headers.group.as_deref();
+        meta.parent_id = headers.parent_id.as_deref();
+        Some(StoreResult::new(headers.id.as_str(), Bytes::from(meta.encode()), self.expires))
+    }
+
+    fn failure(
+        &self,
+        in_flight: &InFlight,
+        state: State,
+        failure: &Failure,
+        traceback: &str,
+        now: SystemTime,
+    ) -> StoreResult {
+        let exception = ExceptionInfo {
+            exc_type: failure.exc_type.clone(),
+            exc_message: failure.exc_message.clone(),
+            exc_module: Some(failure.exc_module.clone()),
+        };
+        let result = exception.encode();
+        let children = failure.children.as_deref();
+        self.store(in_flight, &Meta { state, result: &result, traceback: Some(traceback), children }, now)
+    }
+
+    fn store(&self, in_flight: &InFlight, meta: &Meta<'_>, now: SystemTime) -> StoreResult {
+        let headers = &in_flight.headers;
+        let date_done = meta.state.is_ready().then(|| to_iso(now));
+        let mut encoded = ResultMeta::new(&headers.id, meta.state.clone(), meta.result);
+        encoded.traceback = meta.traceback;
+        encoded.children = meta.children;
+        encoded.date_done = date_done.as_deref();
+        encoded.group_id = headers.group.as_deref();
+        encoded.parent_id = headers.parent_id.as_deref();
+        encoded.extended = self.extended.then(|| Extended {
+            name: Some(&headers.task),
+            args: in_flight.arguments.as_ref().map(|arguments| arguments.args.as_str()),
+            kwargs: in_flight.arguments.as_ref().map(|arguments| arguments.kwargs.as_str()),
+            worker: Some(&self.hostname),
+            retries: Some(headers.retries),
+            queue: Some(&in_flight.queue),
+            stamped_headers: headers.stamped_headers.as_deref(),
+            stamps: &headers.stamps,
+        });
+        StoreResult::new(headers.id.as_str(), Bytes::from(encoded.encode()), self.expires)
+    }
+}
+
+/// Says that a message came.
+pub(crate) fn log_received(in_flight: &InFlight) {
+    tracing::info!("Task {}[{}] received", in_flight.name(), in_flight.headers.id);
+}
+
+/// Says why a message is not run.
+pub(crate) fn log_refused(refused: &Refused) {
+    let id = refused.headers.as_ref().map_or("?", |headers| headers.id.as_str());
+    let name = refused.headers.as_ref().map_or("?", |headers| headers.task.as_str());
+    match &refused.reason {
+        Reason::Undecodable(error) => tracing::error!("Can't decode message body: {error}"),
+        Reason::Unknown => tracing::error!(
+            "Received unregistered task of type '{name}' [{id}].\nThe message has been ignored and discarded.\n\n\
+             Did you remember to import the module containing this task?\nOr maybe you're using relative imports?"
+        ),
+        Reason::Disallowed(content_type) => tracing::error!(
+            "Can't decode message body: Refusing to deserialize untrusted content of type {content_type} \
+             (task {name}[{id}]); add it to accept_content to allow it"
+        ),
+        Reason::Invalid(error) => tracing::error!("Received invalid task message {name}[{id}]: {error}"),
+        Reason::Expired => tracing::info!("Discarding revoked task: {name}[{id}] (expired)"),
+    }
+}
+
+/// Says how a job ended.
+pub(crate) fn log_ended(in_flight: &InFlight, outcome: &Outcome) {
+    let (name, id) = (in_flight.name(), in_flight.headers.id.as_str());
+    match outcome {
+        Outcome::Succeeded(success) => {
+            let runtime = success.runtime.as_secs_f64();
+            let value = success.repr.as_deref().unwrap_or("...");
+            tracing::info!("Task {name}[{id}] succeeded in {runtime}s: {value}");
+        }
+        Outcome::Failed(failure) if failure.expected => {
+            tracing::info!("Task {name}[{id}] raised expected: {}", failure.repr);
+        }
+        Outcome::Failed(failure) => {
+            let traceback = failure.traceback.trim_end();
+            tracing::error!("Task {name}[{id}] raised unexpected: {}\n{traceback}", failure.repr);
+        }
+        Outcome::Retried { reason, .. } => tracing::info!("Task {name}[{id}] retry: {reason}"),
+        Outcome::Ignored => tracing::info!("Task {name}[{id}] ignored"),
+        Outcome::Rejected { reason, .. } => tracing::warn!("Task {name}[{id}] rejected: {reason}"),
+        Outcome::TimedOut { limit } => {
+            tracing::error!("Hard time limit ({}s) exceeded for {name}[{id}]", limit.as_secs_f64());
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,124 @@
+//! The stages of a shutdown, and the signals that ask for them.
+//!
+//! TERM or INT once is warm: no more is fetched, what has not started goes back, what runs may finish. TERM or INT
+//! again, or QUIT, is cold: what runs is cancelled and given back if it is not acknowledged.
+
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// Where a worker is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Connecting.
+    Starting,
+    /// Consuming.
+    Ready,
+    /// Finishing what runs.
+    Warm,
+    /// Cancelling what runs.
+    Cold,
+}
+
+/// How a worker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything that ran has finished: exit code 0.
+    Warm,
+    /// Something was cancelled: exit code 1.
+    Cold,
+}
+
+impl Exit {
+    /// The exit code of the process (`celery/apps/worker.py`: 0 or `EX_FAILURE`).
+    pub fn code(self) -> i32 {
+        match self {
+            Self::Warm => 0,
+            Self::Cold => 1,
+        }
+    }
+}
+
+/// Asks a worker to end, and tells where it is. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Shutdown(Arc<watch::Sender<Phase>>);
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(Phase::Starting)))
+    }
+}
+
+impl Shutdown {
+    /// A handle for one worker.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks for a warm shutdown.
+    pub fn warm(&self) {
+        self.advance(Phase::Warm);
+    }
+
+    /// Asks for a cold shutdown.
+    pub fn cold(&self) {
+        self.advance(Phase::Cold);
+    }
+
+    /// The phases as they come.
+    pub fn phases(&self) -> watch::Receiver<Phase> {
+        self.0.subscribe()
+    }
+
+    /// The phase now.
+    pub fn phase(&self) -> Phase {
+        *self.0.borrow()
+    }
+
+    /// Goes on to a later phase; an earlier one is no news.
+    pub(crate) fn advance(&self, to: Phase) {
+        self.0.send_if_modified(|phase| {
+            let later = to > *phase;
+            if later {
+                *phase = to;
+            }
+            later
+        });
+    }
+
+    /// Waits until the phase is at least `phase`.
+    pub(crate) async fn reached(&self, phase: Phase) {
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = self.0.subscribe().wait_for(|now| *now >= phase).await;
+    }
+
+    /// Turns the signals of this process into stages until the runtime ends. Call it on a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When a signal handler cannot be installed.
+    pub fn on_signals(&self) -> std::io::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut quit = signal(SignalKind::quit())?;
+        // billiard.common: REMAP_SIGTERM=SIGQUIT makes TERM as urgent as QUIT.
+        let remapped = std::env::var("REMAP_SIGTERM").is_ok_and(|to| to == "SIGQUIT");
+        let shutdown = self.clone();
+        tokio::spawn(async move {
+            loop {
+                let urgent = tokio::select! {
+                    _ = terminate.recv() => remapped,
+                    _ = interrupt.recv() => false,
+                    _ = quit.recv() => true,
+                };
+                if urgent || shutdown.phase() >= Phase::Warm {
+                    shutdown.cold();
+                } else {
+                    shutdown.warm();
+                }
+            }
+        });
+        Ok(())
+    }
+}
