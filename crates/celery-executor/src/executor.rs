@@ -9,10 +9,10 @@ use crate::limits::{Deadlines, Limit};
 use crate::pool::Pool;
 use crate::{Event, EventReceiver, Interrupt, Job, JobId, Kind, Lane, Limits, Outcome};
 
-/// What became of a job. `C` is whatever the caller wants back with it.
+/// What became of a job.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Change<C> {
+pub enum Change {
     /// The job has a slot and was handed to its runner: the moment of an early acknowledgement.
     Dispatched(JobId),
     /// The job's body has started.
@@ -21,15 +21,8 @@ pub enum Change<C> {
     SoftLimit(JobId, Duration),
     /// The job's outcome can be stored; the job goes on with its hooks.
     Store(JobId, Outcome),
-    /// The job has ended, or was given up.
-    Ended {
-        /// The job.
-        job: JobId,
-        /// What the caller gave with it.
-        context: C,
-        /// How it ended.
-        outcome: Outcome,
-    },
+    /// The job has ended, or was given up. It keeps its slot until [`Executor::finish`].
+    Ended(JobId, Outcome),
 }
 
 /// How busy a pool is.
@@ -48,10 +41,14 @@ struct Running<C> {
     kind: Kind,
     lane: usize,
     limits: Limits,
+    /// Its end was told; nothing more is heard of it.
+    ended: bool,
     context: C,
 }
 
 /// Two pools, the jobs in them, and their time limits. Owned by one task; nothing in it is shared.
+///
+/// `C` is what the caller wants to keep with a job while it runs.
 #[derive(Debug)]
 pub struct Executor<C> {
     loops: Pool<C>,
@@ -61,7 +58,7 @@ pub struct Executor<C> {
     stuck: HashSet<JobId>,
     receiver: EventReceiver,
     events: Vec<Event>,
-    changes: Vec<Change<C>>,
+    changes: Vec<Change>,
 }
 
 impl<C> Executor<C> {
@@ -92,7 +89,7 @@ impl<C> Executor<C> {
     }
 
     /// Waits for changes and moves them to `into`. Cancel-safe.
-    pub async fn changes(&mut self, into: &mut Vec<Change<C>>) {
+    pub async fn changes(&mut self, into: &mut Vec<Change>) {
         loop {
             self.collect();
             self.flush();
@@ -141,10 +138,25 @@ impl<C> Executor<C> {
         waiting
     }
 
+    /// Takes leave of a job whose end was told: its slot is free, and what the caller gave with it comes back.
+    pub fn finish(&mut self, job: JobId) -> Option<C> {
+        let running = self.running.remove(&job)?;
+        self.release(running.kind, running.lane);
+        Some(running.context)
+    }
+
     /// Gives up every running job: each is interrupted, and nothing more is heard of it.
     pub fn abandon_running(&mut self) -> Vec<C> {
-        let jobs: Vec<_> = self.running.keys().copied().collect();
-        jobs.into_iter().filter_map(|job| self.abandon(job)).map(|running| running.context).collect()
+        let running = std::mem::take(&mut self.running);
+        let mut contexts = Vec::with_capacity(running.len());
+        for (job, running) in running {
+            if !running.ended {
+                self.give_up(job, running.kind, running.lane);
+            }
+            self.release(running.kind, running.lane);
+            contexts.push(running.context);
+        }
+        contexts
     }
 
     fn collect(&mut self) {
@@ -173,42 +185,39 @@ impl<C> Executor<C> {
                     self.changes.push(Change::Store(job, outcome));
                 }
             }
-            Event::Ended { job, outcome } => {
-                if let Some(running) = self.running.remove(&job) {
-                    self.release(running.kind, running.lane);
-                    self.changes.push(Change::Ended { job, context: running.context, outcome });
-                } else {
+            Event::Ended { job, outcome } => match self.running.get_mut(&job) {
+                Some(running) if !running.ended => {
+                    running.ended = true;
+                    self.changes.push(Change::Ended(job, outcome));
+                }
+                _ => {
                     self.stuck.remove(&job);
                 }
-            }
+            },
         }
     }
 
     fn on_limit(&mut self, job: JobId, limit: Limit) {
-        let Some(running) = self.running.get(&job) else { return };
+        let Some(running) = self.running.get_mut(&job).filter(|running| !running.ended) else { return };
+        let (kind, lane, limits) = (running.kind, running.lane, running.limits);
         match limit {
             Limit::Soft => {
-                let soft = running.limits.soft.unwrap_or_default();
-                let (kind, lane) = (running.kind, running.lane);
+                let soft = limits.soft.unwrap_or_default();
                 self.pool(kind).runner(lane).interrupt(job, Interrupt::Soft(soft));
                 self.changes.push(Change::SoftLimit(job, soft));
             }
             Limit::Hard => {
-                let limit = running.limits.hard.unwrap_or_default();
-                if let Some(running) = self.abandon(job) {
-                    let outcome = Outcome::TimedOut { limit };
-                    self.changes.push(Change::Ended { job, context: running.context, outcome });
-                }
+                let limit = limits.hard.unwrap_or_default();
+                running.ended = true;
+                self.give_up(job, kind, lane);
+                self.changes.push(Change::Ended(job, Outcome::TimedOut { limit }));
             }
         }
     }
 
-    fn abandon(&mut self, job: JobId) -> Option<Running<C>> {
-        let running = self.running.remove(&job)?;
+    fn give_up(&mut self, job: JobId, kind: Kind, lane: usize) {
         self.stuck.insert(job);
-        self.pool(running.kind).runner(running.lane).interrupt(job, Interrupt::Abandon);
-        self.release(running.kind, running.lane);
-        Some(running)
+        self.pool(kind).runner(lane).interrupt(job, Interrupt::Abandon);
     }
 
     fn release(&mut self, kind: Kind, lane: usize) {
@@ -219,7 +228,7 @@ impl<C> Executor<C> {
     fn dispatch(&mut self, kind: Kind) {
         while let Some((lane, job, context)) = self.pool(kind).next() {
             let id = job.id;
-            self.running.insert(id, Running { kind, lane, limits: job.limits, context });
+            self.running.insert(id, Running { kind, lane, limits: job.limits, ended: false, context });
             self.changes.push(Change::Dispatched(id));
             self.pool(kind).start(lane, job);
         }

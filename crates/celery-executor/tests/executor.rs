@@ -32,6 +32,7 @@ struct Bench {
     executor: Executor<&'static str>,
     events: EventSender,
     runner: Arc<Told>,
+    finished: Vec<&'static str>,
 }
 
 fn bench(slots: usize) -> Bench {
@@ -39,7 +40,8 @@ fn bench(slots: usize) -> Bench {
     let runner = Arc::new(Told::default());
     let lane = Lane::new(Arc::clone(&runner) as Arc<dyn Runner>, slots);
     let threads = Lane::new(Arc::new(Told::default()), 1);
-    Bench { executor: Executor::new(vec![lane], vec![threads], receiver), events, runner }
+    let executor = Executor::new(vec![lane], vec![threads], receiver);
+    Bench { executor, events, runner, finished: Vec::new() }
 }
 
 fn job(id: u64) -> Job {
@@ -54,9 +56,14 @@ fn limited(id: u64, soft: u64, hard: u64) -> Job {
 }
 
 impl Bench {
-    async fn changes(&mut self) -> Vec<Change<&'static str>> {
+    async fn changes(&mut self) -> Vec<Change> {
         let mut changes = Vec::new();
         self.executor.changes(&mut changes).await;
+        for change in &changes {
+            if let Change::Ended(job, _) = change {
+                self.finished.extend(self.executor.finish(*job));
+            }
+        }
         changes
     }
 
@@ -81,8 +88,8 @@ async fn a_job_waits_for_a_slot_and_rank_goes_before_age() {
 
     assert!(matches!(bench.changes().await[..], [Change::Dispatched(JobId(1))]));
     bench.end(1);
-    let changes = bench.changes().await;
-    assert!(changes.iter().any(|change| matches!(change, Change::Ended { context: "first", .. })), "{changes:?}");
+    bench.changes().await;
+    assert_eq!(bench.finished, ["first"]);
     bench.end(3);
     bench.changes().await;
     assert_eq!(bench.started(), [1, 3, 2]);
@@ -101,7 +108,7 @@ async fn limits_count_from_the_start_of_the_body() {
     assert!(matches!(bench.changes().await[..], [Change::SoftLimit(JobId(1), _)]));
     assert_eq!(started.elapsed().as_secs(), 10);
     let changes = bench.changes().await;
-    assert!(matches!(changes[..], [Change::Ended { outcome: Outcome::TimedOut { .. }, .. }]), "{changes:?}");
+    assert!(matches!(changes[..], [Change::Ended(JobId(1), Outcome::TimedOut { .. })]), "{changes:?}");
     assert_eq!(started.elapsed().as_secs(), 20);
     let interrupted = bench.runner.interrupted.lock().unwrap().clone();
     assert_eq!(interrupted[0], (JobId(1), Interrupt::Soft(Duration::from_secs(10))));
@@ -114,20 +121,18 @@ async fn a_job_past_its_hard_limit_gives_its_slot_back_and_is_not_heard_again() 
     bench.executor.submit(Kind::Async, limited(1, 1, 2), "stuck");
     bench.executor.submit(Kind::Async, job(2), "next");
     bench.events.send(Event::Started { job: JobId(1), at: Instant::now() });
-    let mut ended = 0;
-    while ended == 0 {
-        ended += bench.changes().await.iter().filter(|change| matches!(change, Change::Ended { .. })).count();
+    while bench.finished.is_empty() {
+        bench.changes().await;
     }
     assert_eq!(bench.started(), [1, 2]);
     assert_eq!(bench.executor.stuck(), 1);
 
     bench.end(1);
     bench.end(2);
-    let mut changes = bench.changes().await;
-    while !changes.iter().any(|change| matches!(change, Change::Ended { .. })) {
-        changes = bench.changes().await;
+    while bench.finished.len() < 2 {
+        bench.changes().await;
     }
-    assert!(changes.iter().all(|change| !matches!(change, Change::Ended { context: "stuck", .. })), "{changes:?}");
+    assert_eq!(bench.finished, ["stuck", "next"]);
     assert_eq!(bench.executor.stuck(), 0);
 }
 
@@ -140,8 +145,22 @@ async fn a_job_that_ended_in_time_is_not_interrupted() {
     tokio::time::advance(Duration::from_secs(5)).await;
     bench.end(1);
     let changes = bench.changes().await;
-    assert!(matches!(changes[..], [Change::Ended { outcome: Outcome::Succeeded(_), .. }]), "{changes:?}");
+    assert!(matches!(changes[..], [Change::Ended(_, Outcome::Succeeded(_))]), "{changes:?}");
     assert!(bench.runner.interrupted.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_to_be_stored_before_the_end_still_has_its_context() {
+    let mut bench = bench(1);
+    bench.executor.submit(Kind::Async, job(1), "context");
+    bench.changes().await;
+    let outcome = Outcome::Succeeded(Success::default());
+    bench.events.send(Event::Store { job: JobId(1), outcome });
+    bench.end(1);
+    let mut changes = Vec::new();
+    bench.executor.changes(&mut changes).await;
+    assert!(matches!(changes[..], [Change::Store(..), Change::Ended(..)]), "{changes:?}");
+    assert_eq!(bench.executor.context(JobId(1)), Some(&mut "context"));
 }
 
 #[tokio::test(start_paused = true)]

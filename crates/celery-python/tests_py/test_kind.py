@@ -507,9 +507,7 @@ def test_pydantic_validates_awaits_and_dumps(app):
 
 @has_pydantic_tasks
 def test_pydantic_dump_options(app):
-    task = app.task(
-        answer, name="a", pydantic=True, pydantic_dump_kwargs={"exclude": {"text"}}
-    )
+    task = app.task(answer, name="a", pydantic=True, pydantic_dump_kwargs={"exclude": {"text"}})
     assert start(app, task, {"number": 3}) == {}
 
 
@@ -548,7 +546,7 @@ def test_pydantic_bound_with_autoretry(app):
 def test_pydantic_dumps_by_the_return_annotation(app, annotation, value, expected):
     from typing import Optional
 
-    annotations = {"Answer": Answer, "Optional": Optional[Answer], "int": int}
+    annotations = {"Answer": Answer, "Optional": Optional[Answer], "int": int}  # noqa: UP045
 
     async def body():
         return value()
@@ -566,5 +564,3 @@ def test_pydantic_def_that_returns_an_awaitable(app):
     task = app.task(body, name="a", pydantic=True)
     assert task_kind(task) == "sync"
     assert start(app, task, {"number": 3}) == {"text": "3"}
-
-

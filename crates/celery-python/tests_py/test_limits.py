@@ -5,6 +5,7 @@ nothing else is ready, and limits expire by a call.
 """
 
 import asyncio
+import contextlib
 import gc
 import sys
 
@@ -357,6 +358,28 @@ def test_soft_and_hard_in_one_round_is_hard(start):
     run(main())
 
 
+def test_after_the_end_only_the_hard_limit_cancels():
+    """The worker runs hooks in the same task after the body."""
+
+    async def main(expire):
+        limit = Limit()
+        ended = asyncio.Event()
+
+        async def body():
+            await drive(asyncio.sleep(1), limit)
+            ended.set()
+            await asyncio.sleep(1)
+
+        task = asyncio.ensure_future(body())
+        await ended.wait()
+        expire(limit)
+        await asyncio.wait([task])
+        return task.cancelled()
+
+    assert not run(main(expire_soft))
+    assert run(main(expire_hard))
+
+
 def test_closing_closes_the_coroutine():
     closed = []
 
@@ -381,10 +404,8 @@ def test_leaves_no_garbage_behind(start):
 
     async def body():
         for expected in (SoftTimeLimitExceeded, Mine):
-            try:
+            with contextlib.suppress(expected):
                 await asyncio.get_running_loop().create_future()
-            except expected:
-                pass
 
     async def main():
         task, limit = start(body())
@@ -606,7 +627,9 @@ def test_wait_for_times_out_in_the_same_round(start):
     async def main():
         task, limit = start(body())
         await rounds()
-        asyncio.get_running_loop().call_at(asyncio.get_running_loop().time() + 10, expire_soft, limit)
+        asyncio.get_running_loop().call_at(
+            asyncio.get_running_loop().time() + 10, expire_soft, limit
+        )
         assert type(await outcome(task)) is SoftTimeLimitCancelled
         assert child.state == ENDED
 
@@ -668,12 +691,13 @@ def test_plain_keeps_what_the_users_code_raises():
         try:
             raise SoftTimeLimitCancelled(SECONDS)
         except SoftTimeLimitExceeded:
-            raise ValueError("cleaning up failed")
+            raise ValueError("cleaning up failed")  # noqa: B904
     except ValueError as error:
         assert plain(error) is error
 
 
 # TaskGroup and timeout
+
 
 def assert_soft(left):
     """Up to 3.12 a group puts what its body raises in an exception group, if it is not
@@ -930,11 +954,9 @@ def test_a_timeout_in_the_handler(start):
 
 @since_311
 def test_a_task_group_inside_an_asynchronous_generator(start):
-    from contextlib import asynccontextmanager
-
     child = Child()
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def scope():
         async with asyncio.TaskGroup() as group:
             group.create_task(child.run())

@@ -354,11 +354,11 @@ def test_super_call_of_a_custom_call_uses_the_job(app):
         own = self.request.args, len(self.request_stack)
         return (own, self(False)) if again else own
 
-    custom = app.tasks["custom"]
-    current.set(Job(custom, "1"))
+    task = app.tasks["custom"]
+    current.set(Job(task, "1"))
     # The second call pushes a request of its own.
-    assert custom() == (((), 1), ((False,), 2))
-    assert len(custom.request_stack) == 1
+    assert task() == (((), 1), ((False,), 2))
+    assert len(task.request_stack) == 1
 
 
 def test_super_call_of_an_async_custom_call(app):
@@ -374,11 +374,11 @@ def test_super_call_of_an_async_custom_call(app):
         await asyncio.sleep(0)
         return self.request.id, len(self.request_stack)
 
-    custom = app.tasks["custom"]
+    task = app.tasks["custom"]
 
     async def body(id):
-        current.set(Job(custom, id))
-        return await custom()
+        current.set(Job(task, id))
+        return await task()
 
     async def main():
         assert await asyncio.gather(body("1"), body("2")) == [("1", 1), ("2", 1)]

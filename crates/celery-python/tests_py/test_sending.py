@@ -1,5 +1,6 @@
 """What a task publishes goes to the outbox, as the message that upstream would have sent."""
 
+import gc
 import json
 import socket
 import subprocess
@@ -124,6 +125,8 @@ def redis_server(tmp_path):
                 break
         yield path
     finally:
+        # Results unsubscribe when they are collected, and retry for long without a server.
+        gc.collect()
         server.kill()
         server.wait()
         server.stdout.close()
@@ -240,7 +243,9 @@ def test_installing_again_replaces(make_app, in_task):
 
 
 @pytest.mark.parametrize("transport", ["redis", "amqp", "memory", "filesystem"])
-def test_never_connects(make_app, in_task, as_in_the_worker, no_connections, closed_port, transport):
+def test_never_connects(
+    make_app, in_task, as_in_the_worker, no_connections, closed_port, transport
+):
     backend = f"redis://127.0.0.1:{closed_port}/0"
     app, outbox = make_app(
         f"{transport}://127.0.0.1:{closed_port}", backend, task_send_sent_event=True
@@ -262,9 +267,7 @@ def test_never_connects(make_app, in_task, as_in_the_worker, no_connections, clo
     assert len(events) == len(names)
 
 
-def test_quorum_queues_are_found_without_connecting(
-    make_app, in_task, no_connections, closed_port
-):
+def test_quorum_queues_are_found_without_connecting(make_app, in_task, no_connections, closed_port):
     quorum = pytest.importorskip("celery.utils.quorum_queues")
     queue = Queue(
         "jobs", Exchange("jobs", type="topic"), "jobs", queue_arguments={"x-queue-type": "quorum"}
@@ -477,7 +480,7 @@ def test_results_of_a_group_can_be_waited_for_inside_of_a_task(
     """Subscribed to when they are waited for, also those of a nested group."""
     from celery.result import GroupResult, allow_join_result
 
-    app, outbox = make_app(backend=f"redis+socket://{redis_server}")
+    app, _ = make_app(backend=f"redis+socket://{redis_server}")
     add = app.tasks["add"]
     token = inside.set(True)
     try:

@@ -116,7 +116,7 @@ impl Engine {
         self.executor.flush();
     }
 
-    fn on_changes(&mut self, changes: &mut Vec<Change<InFlight>>) {
+    fn on_changes(&mut self, changes: &mut Vec<Change>) {
         for change in changes.drain(..) {
             match change {
                 Change::Dispatched(job) => {
@@ -149,7 +149,8 @@ impl Engine {
                         self.complete(Item::Store(result));
                     }
                 }
-                Change::Ended { job, context: in_flight, outcome } => {
+                Change::Ended(job, outcome) => {
+                    let Some(in_flight) = self.executor.finish(job) else { continue };
                     if !in_flight.acked {
                         self.credit.give_back(in_flight.spec.kind);
                     }

@@ -252,5 +252,5 @@ def _closure(function: Callable[..., Any]) -> dict[str, Any]:
     cells = function.__closure__ or ()  # type: ignore[attr-defined]
     return {
         name: cell.cell_contents
-        for name, cell in zip(function.__code__.co_freevars, cells)  # type: ignore[attr-defined]
+        for name, cell in zip(function.__code__.co_freevars, cells, strict=True)  # type: ignore[attr-defined]
     }

@@ -46,7 +46,8 @@ How ``cancel()`` and the swap meet
     exception group. :func:`plain` makes of it what is stored.
 
 ``expire_soft`` and ``expire_hard`` are called on the thread of the loop, from a
-callback and not from inside the task, and never after :func:`drive` has ended.
+callback and not from inside the task. A soft limit that comes after the
+coroutine has ended does nothing; a hard one cancels what the task does then.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class SoftTimeLimitCancelled(SoftTimeLimitExceeded, asyncio.CancelledError):
 class Limit(Protocol):
     """The limits of one run of a task."""
 
-    #: The soft limit has expired.
+    #: The soft limit has expired, or the coroutine ended before.
     soft_due: bool
     #: The soft limit, in seconds.
     soft_seconds: float
@@ -75,7 +76,9 @@ class Limit(Protocol):
 
 
 def expire_soft(limit: Limit) -> None:
-    """Raise :class:`SoftTimeLimitCancelled` in the coroutine, at its await."""
+    """Raise :class:`SoftTimeLimitCancelled` in the coroutine, at its await, unless it has ended."""
+    if limit.soft_due:
+        return
     limit.soft_due = True
     if limit.task is not None:
         limit.task.cancel()
@@ -131,17 +134,14 @@ def drive(coro: Coroutine[Any, Any, Any], limit: Limit) -> Generator[Any, None, 
     try:
         while True:
             try:
-                if error is None:
-                    awaited = coro.send(None)
-                else:
-                    awaited = coro.throw(error)
+                awaited = coro.send(None) if error is None else coro.throw(error)
             except StopIteration as stop:
                 return stop.value
             except asyncio.CancelledError as left:
                 soft = delivery.behind(left)
                 if soft is None:
                     raise
-                raise soft
+                raise soft  # noqa: B904
             finally:
                 error = None
             if delivery.thrown is not None or delivery.others or delivery.postponed:
@@ -155,13 +155,14 @@ def drive(coro: Coroutine[Any, Any, Any], limit: Limit) -> Generator[Any, None, 
                 error = delivery.swap(cancelled)
             except BaseException as raised:
                 error = raised
-            if delivery.pending and limit.soft_due and not isinstance(error, asyncio.CancelledError):
+            if limit.soft_due and delivery.pending:
                 error = delivery.instead_of(error)
             awaited = None
     finally:
         # A frame that keeps an exception whose traceback leads to the frame
         # is garbage that only the cycle collector finds.
         delivery.thrown = soft = None
+        limit.soft_due = True
 
 
 class _Delivery:

@@ -16,6 +16,7 @@ other.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import sys
@@ -286,8 +287,6 @@ async def _within(frame: Frame | None, coroutine: Awaitable[Any]) -> Any:
     try:
         return await coroutine
     finally:
-        try:
+        # In another context when the collector of garbage closes it there.
+        with contextlib.suppress(ValueError):
             current.reset(token)
-        except ValueError:
-            # Closed by the collector of garbage, from some other context.
-            pass

@@ -183,7 +183,7 @@ class _Declarations:
 
     def add(self, entity: Any) -> None:
         if isinstance(entity, Queue):
-            if not entity.no_declare:
+            if not entity.no_declare:  # type: ignore[attr-defined]
                 self._add_queue(entity)
         elif isinstance(entity, Exchange) and entity._can_declare():
             self._once(None, entity, "", {})

@@ -28,7 +28,7 @@
 //! | settle, give back | 1 + 1 for each 128 | `HMGET`, `EVALSHA`, and 6 for each message |
 //! | publish, default exchange | 1 | one `LPUSH` for each run of messages to the same list |
 //! | publish, other exchanges | 2 | one `SMEMBERS` for each exchange before that |
-//! | idle | 0.3 a second | about 2 a second: the fetch above every 10 s, 4 commands every 5 s for the lease |
+//! | idle | 0.3 a second | about 2 a second: the fetch above every 10 s, 6 commands every 5 s for the lease |
 //!
 //! So with 256 messages a fetch from one queue: 2/256 round trips and about 0.06 commands a task. Copies of a message
 //! between the socket and [`Message`](celery_protocol::Message): the reply is cut out of the read buffer without a copy;

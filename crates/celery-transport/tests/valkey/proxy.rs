@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicU64, Ordering},
 };
 
 use tokio::{
@@ -14,33 +14,40 @@ use tokio::{
 
 pub(crate) struct Proxy {
     pub(crate) port: u16,
-    mute: Arc<AtomicBool>,
-    cut: Arc<Notify>,
+    state: Arc<State>,
     task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct State {
+    /// How many connections there were.
+    connections: AtomicU64,
+    /// The connections before this one hear nothing.
+    mute_before: AtomicU64,
+    cut: Notify,
 }
 
 impl Proxy {
     pub(crate) async fn before(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (mute, cut) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+        let state = Arc::new(State::default());
         let own = listener.local_addr().unwrap().port();
-        let task = tokio::spawn(accept(listener, port, Arc::clone(&mute), Arc::clone(&cut)));
-        Self { port: own, mute, cut, task }
+        let task = tokio::spawn(accept(listener, port, Arc::clone(&state)));
+        Self { port: own, state, task }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
-    /// From now on nothing that the server says arrives.
+    /// From now on nothing that the server says on the present connections arrives.
     pub(crate) fn mute(&self) {
-        self.mute.store(true, Ordering::SeqCst);
+        self.state.mute_before.store(self.state.connections.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
     /// Ends all connections; those that follow work.
     pub(crate) fn cut(&self) {
-        self.mute.store(false, Ordering::SeqCst);
-        self.cut.notify_waiters();
+        self.state.cut.notify_waiters();
     }
 }
 
@@ -50,10 +57,11 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, port: u16, mute: Arc<AtomicBool>, cut: Arc<Notify>) {
+async fn accept(listener: TcpListener, port: u16, state: Arc<State>) {
     loop {
         let (near, _) = listener.accept().await.unwrap();
-        let (mute, cut) = (Arc::clone(&mute), Arc::clone(&cut));
+        let state = Arc::clone(&state);
+        let number = state.connections.fetch_add(1, Ordering::SeqCst);
         tokio::spawn(async move {
             let far = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
             let (mut near_read, mut near_write) = near.into_split();
@@ -61,13 +69,14 @@ async fn accept(listener: TcpListener, port: u16, mute: Arc<AtomicBool>, cut: Ar
             let replies = async {
                 let mut buffer = vec![0; 65536];
                 while let Ok(count @ 1..) = far_read.read(&mut buffer).await {
-                    if !mute.load(Ordering::SeqCst) && near_write.write_all(&buffer[..count]).await.is_err() {
+                    let mute = number < state.mute_before.load(Ordering::SeqCst);
+                    if !mute && near_write.write_all(&buffer[..count]).await.is_err() {
                         break;
                     }
                 }
             };
             tokio::select! {
-                () = cut.notified() => {}
+                () = state.cut.notified() => {}
                 _ = tokio::io::copy(&mut near_read, &mut far_write) => {}
                 () = replies => {}
             }

@@ -16,7 +16,7 @@
 -- Reads arm CLIENT TRACKING, also those made here, so the only reads are the last one (EXISTS) and one that a later
 -- write to the same key disarms.
 
-if redis.replicate_commands then redis.replicate_commands() end -- before Redis 5: allows writes after TIME
+if redis.replicate_commands then redis.replicate_commands() end -- Redis 6 may need it to write after TIME
 
 local CHUNK = 1000 -- unpack() is limited to about 8000 values
 local UNACKED, INDEX, LEASE, WORKERS = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -68,10 +68,18 @@ for first = 1, #KEYS, queues do
   if left == 0 then break end
 end
 
--- Where kombu ends an envelope: delivery_info, scalars, delivery_tag. Anchored at the end, and none of the values may
--- contain a quote, a backslash or a brace, so it cannot match inside a string.
-local TAIL = '"delivery_info": ?{"exchange": ?"([^"\\]*)", ?"routing_key": ?"([^"\\]*)"([^{}]*)}'
-  .. '[^{}]*"delivery_tag": ?"([%w%-_.:]+)"}}$'
+-- Where kombu ends an envelope: delivery_info, scalars, then a delivery tag of 36 characters and `"}}`. What stands
+-- between is the same for all messages of a queue, so it is taken apart once. None of its values may contain a quote, a
+-- backslash or a brace, so this cannot match inside a string; everything else goes the slow way.
+local MIDDLE = '^"delivery_info": ?{"exchange": ?"([^"\\]*)", ?"routing_key": ?"([^"\\]*)"([^{}]*)}'
+  .. '[^{}]*"delivery_tag": ?"$'
+local known = {}
+
+local function take_apart(middle)
+  local exchange, key, rest = string.match(middle, MIDDLE)
+  if not exchange then return false end
+  return {', "' .. exchange .. '", "' .. key .. '"]', string.find(rest, 'redelivered', 1, true) ~= nil}
+end
 
 local function text(value, default)
   if type(value) == 'string' then return value end
@@ -80,10 +88,19 @@ end
 
 -- The delivery tag (nil: make one) and kombu's [raw, exchange, routing_key] with the raw bytes as they are.
 local function book(raw, queue)
-  local exchange, key, rest, tag = string.match(string.sub(raw, -512), TAIL)
-  if tag and string.sub(raw, 1, 1) == '{' then
-    if string.find(rest, 'redelivered', 1, true) then tag = nil end
-    return tag, '[' .. raw .. ', "' .. exchange .. '", "' .. key .. '"]'
+  local start = string.find(raw, '"delivery_info"', -300, true)
+  if start and string.byte(raw) == 123 then -- {
+    local middle = string.sub(raw, start, -40)
+    local route = known[middle]
+    if route == nil then
+      route = take_apart(middle)
+      known[middle] = route
+    end
+    local tag = route and string.match(raw, '^([%w%-]+)"}}$', -39)
+    if tag then
+      if route[2] then tag = nil end
+      return tag, '[' .. raw .. route[1]
+    end
   end
   local ok, envelope = pcall(cjson.decode, raw)
   if ok and type(envelope) == 'table' and string.find(raw, '^%s*{') then
@@ -91,9 +108,9 @@ local function book(raw, queue)
     if type(properties) ~= 'table' then properties = {} end
     local info = properties.delivery_info
     if type(info) ~= 'table' then info = {} end
-    tag = text(properties.delivery_tag, nil)
+    local tag = text(properties.delivery_tag, nil)
     if info.redelivered == true or (tag and not string.find(tag, '^[%w%-_.:]+$')) then tag = nil end
-    exchange, key = text(info.exchange, ''), text(info.routing_key, queue)
+    local exchange, key = text(info.exchange, ''), text(info.routing_key, queue)
     return tag, '[' .. raw .. ', ' .. cjson.encode(exchange) .. ', ' .. cjson.encode(key) .. ']'
   end
   -- No envelope: a JSON string with one character for each byte, so that the triple stays JSON and no byte is lost.

@@ -12,7 +12,7 @@
 --
 -- The tag goes out of `unacked` in the same step, and only who finds it there pushes: two sweepers never double.
 
-if redis.replicate_commands then redis.replicate_commands() end -- before Redis 5: allows writes after TIME
+if redis.replicate_commands then redis.replicate_commands() end -- Redis 6 may need it to write after TIME
 
 local UNACKED, INDEX, LEASE, WORKERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 if ARGV[1] ~= '' then

@@ -6,7 +6,7 @@
 -- ARGV  1 worker id, 2 "1" if its lease must have ended
 -- Returns  1 if it is gone, 0 if it holds messages or its lease is valid
 
-if redis.replicate_commands then redis.replicate_commands() end -- before Redis 5: allows writes after TIME
+if redis.replicate_commands then redis.replicate_commands() end -- Redis 6 may need it to write after TIME
 
 if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 if ARGV[2] == '1' then

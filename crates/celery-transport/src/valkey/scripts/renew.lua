@@ -7,7 +7,7 @@
 -- ARGV  1 worker id, 2 length of the lease in seconds, 3.. delivery tags to re-score, oldest first
 -- Returns  1 if the worker had a lease, 0 if not; then the ids of up to 16 workers whose leases have ended
 
-if redis.replicate_commands then redis.replicate_commands() end -- before Redis 5: allows writes after TIME
+if redis.replicate_commands then redis.replicate_commands() end -- Redis 6 may need it to write after TIME
 
 local CHUNK = 1000 -- unpack() is limited to about 8000 values
 local time = redis.call('TIME')
