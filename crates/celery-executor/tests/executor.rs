@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use celery_executor::{
-    Change, Event, EventSender, Executor, Interrupt, Job, JobId, Kind, Lane, Limits, Outcome, Runner, Success, events,
+    Change, Event, EventSender, Executor, Interrupt, Job, JobId, Kind, Lane, Limits, Outcome, Runner,
+    Success, events,
 };
 use celery_protocol::{Message, Properties};
 use tokio::time::Instant;
@@ -18,13 +19,13 @@ struct Told {
 
 impl Runner for Told {
     fn start(&self, job: Job) {
-        self.started.lock().unwrap().push(job.id);
+        self.started.lock().expect("no panic under the lock").push(job.id);
     }
 
     fn flush(&self) {}
 
     fn interrupt(&self, job: JobId, how: Interrupt) {
-        self.interrupted.lock().unwrap().push((job, how));
+        self.interrupted.lock().expect("no panic under the lock").push((job, how));
     }
 }
 
@@ -45,8 +46,9 @@ fn bench(slots: usize) -> Bench {
 }
 
 fn job(id: u64) -> Job {
-    let headers = serde_json::value::RawValue::from_string(String::from("{}")).unwrap();
-    let message = Message::new(headers, Properties::default(), Vec::new().into(), "application/json", "utf-8");
+    let headers = serde_json::value::RawValue::from_string(String::from("{}")).expect("JSON");
+    let message =
+        Message::new(headers, Properties::default(), Vec::new().into(), "application/json", "utf-8");
     Job::new(JobId(id), 0, message)
 }
 
@@ -73,7 +75,7 @@ impl Bench {
     }
 
     fn started(&self) -> Vec<u64> {
-        self.runner.started.lock().unwrap().iter().map(|id| id.0).collect()
+        self.runner.started.lock().expect("no panic under the lock").iter().map(|id| id.0).collect()
     }
 }
 
@@ -110,7 +112,7 @@ async fn limits_count_from_the_start_of_the_body() {
     let changes = bench.changes().await;
     assert!(matches!(changes[..], [Change::Ended(JobId(1), Outcome::TimedOut { .. })]), "{changes:?}");
     assert_eq!(started.elapsed().as_secs(), 20);
-    let interrupted = bench.runner.interrupted.lock().unwrap().clone();
+    let interrupted = bench.runner.interrupted.lock().expect("no panic under the lock").clone();
     assert_eq!(interrupted[0], (JobId(1), Interrupt::Soft(Duration::from_secs(10))));
     assert_eq!(interrupted[1], (JobId(1), Interrupt::Abandon));
 }
@@ -146,7 +148,7 @@ async fn a_job_that_ended_in_time_is_not_interrupted() {
     bench.end(1);
     let changes = bench.changes().await;
     assert!(matches!(changes[..], [Change::Ended(_, Outcome::Succeeded(_))]), "{changes:?}");
-    assert!(bench.runner.interrupted.lock().unwrap().is_empty());
+    assert!(bench.runner.interrupted.lock().expect("no panic under the lock").is_empty());
 }
 
 #[tokio::test(start_paused = true)]

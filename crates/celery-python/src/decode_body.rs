@@ -71,11 +71,7 @@ fn by_kombu(py: Python<'_>, work: &Work) -> PyResult<Call> {
         .cast_into::<PyDict>()
         .map_err(|_| PyValueError::new_err("Task keyword arguments is not a mapping"))?;
     let empty = embed.values().iter().all(|value| value.is_none());
-    Ok(Call {
-        args: to_tuple(&args)?,
-        kwargs: kwargs.unbind(),
-        embed: (!empty).then(|| embed.unbind()),
-    })
+    Ok(Call { args: to_tuple(&args)?, kwargs: kwargs.unbind(), embed: (!empty).then(|| embed.unbind()) })
 }
 
 fn to_tuple(args: &Bound<'_, PyAny>) -> PyResult<Py<PyTuple>> {

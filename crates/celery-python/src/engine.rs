@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use celery_executor::{EventReceiver, JobId, Lane, Runner, events};
 use celery_transport::{ConnectOptions, Queue, Transport};
-use celery_worker::{Outbox, Shutdown, Worker};
+use celery_worker::{Config, Outbox, Shutdown, Worker};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use worker_cli::{Command, LogLevel, LogOptions, Parsed};
@@ -22,6 +22,7 @@ use crate::thread_pool::ThreadPool;
 /// What the engine's thread is given.
 struct Start {
     settings: Settings,
+    config: Config,
     transport: Box<dyn Transport>,
     loops: Vec<Lane>,
     threads: Vec<Lane>,
@@ -77,7 +78,8 @@ impl Engine {
         let first = first.ok_or_else(|| PyRuntimeError::new_err("a worker has at least one loop"))?;
         let pool = ThreadPool::new(sender, first);
         let threads = vec![Lane::new(pool.pool() as Arc<dyn Runner>, settings.sync_workers)];
-        let start = Start { settings, transport, loops, threads, events: receiver };
+        let config = settings.config()?;
+        let start = Start { settings, config, transport, loops, threads, events: receiver };
         Ok(Self {
             start: Mutex::new(Some(start)),
             ports,
@@ -140,6 +142,7 @@ impl Engine {
         &self,
         number: u64,
         exchange: &str,
+        exchange_type: &str,
         routing_key: &str,
         body: &[u8],
         content_type: &str,
@@ -147,7 +150,16 @@ impl Engine {
         headers: &str,
         properties: &str,
     ) -> PyResult<()> {
-        let parts = Parts { exchange, routing_key, body, content_type, content_encoding, headers, properties };
+        let parts = Parts {
+            exchange,
+            exchange_type,
+            routing_key,
+            body,
+            content_type,
+            content_encoding,
+            headers,
+            properties,
+        };
         let publication = publication(&parts)?;
         self.with_outbox(|outbox| outbox.publish(JobId(number), publication))
     }
@@ -169,7 +181,10 @@ impl Engine {
 }
 
 impl Engine {
-    fn with_outbox(&self, put: impl FnOnce(&Outbox) -> Result<(), celery_worker::OutboxError>) -> PyResult<()> {
+    fn with_outbox(
+        &self,
+        put: impl FnOnce(&Outbox) -> Result<(), celery_worker::OutboxError>,
+    ) -> PyResult<()> {
         let outbox = lock(&self.outbox);
         let outbox = outbox.as_ref().ok_or_else(|| PyOSError::new_err("the worker has not started"))?;
         put(outbox).map_err(|error| PyOSError::new_err(error.to_string()))
@@ -198,14 +213,15 @@ async fn work(
     outbox: &Mutex<Option<Outbox>>,
     phases: &UnixStream,
 ) -> Result<i32, String> {
-    let Start { settings, transport, loops, threads, events } = start;
+    let Start { settings, config, transport, loops, threads, events } = start;
     shutdown.on_signals().map_err(|error| format!("cannot install signal handlers: {error}"))?;
-    let announced = tokio::spawn(announce(shutdown.clone(), phases.try_clone().map_err(|error| error.to_string())?));
+    let announced =
+        tokio::spawn(announce(shutdown.clone(), phases.try_clone().map_err(|error| error.to_string())?));
 
     if settings.purge {
-        purge(&settings, &*transport).await?;
+        purge(&config.queues, &*transport).await?;
     }
-    let mut builder = Worker::builder(settings.config(), transport).shutdown(shutdown);
+    let mut builder = Worker::builder(config, transport).shutdown(shutdown);
     if let Some(url) = &settings.result_backend {
         let options = celery_results::ConnectOptions::new(
             settings.result_backend_transport_options.clone(),
@@ -221,12 +237,12 @@ async fn work(
     exit.map(celery_worker::Exit::code).map_err(|error| error.to_string())
 }
 
-async fn purge(settings: &Settings, transport: &dyn Transport) -> Result<(), String> {
+async fn purge(queues: &[Queue], transport: &dyn Transport) -> Result<(), String> {
     let mut purged = 0;
-    for queue in settings.config().queues {
-        purged += transport.purge(&queue).await.map_err(|error| error.to_string())?;
+    for queue in queues {
+        purged += transport.purge(queue).await.map_err(|error| error.to_string())?;
     }
-    tracing::warn!("Purged {purged} messages from {} queues", settings.queues.len());
+    tracing::warn!("Purged {purged} messages from {} queues", queues.len());
     Ok(())
 }
 

@@ -47,6 +47,10 @@ pub(crate) enum Place {
     Loop,
 }
 
+/// The jobs that go on after the turn of the loop in which they started. They keep their asyncio tasks, which asyncio
+/// itself holds weakly.
+pub(crate) type Running = Arc<Mutex<HashMap<JobId, Py<Job>>>>;
+
 /// One task to run, given to Python.
 #[pyclass(frozen, module = "celery_oxide._engine")]
 pub struct Job {
@@ -56,7 +60,7 @@ pub struct Job {
     sink: Sink,
     flush: Option<Py<PyAny>>,
     /// The jobs of the loop that runs this one: it leaves them when it ends.
-    running: Option<Arc<Mutex<HashMap<JobId, Py<Job>>>>>,
+    running: Option<Running>,
     call: PyOnceLock<Call>,
     context: PyOnceLock<Py<PyAny>>,
     /// The asyncio task that runs it.
@@ -77,7 +81,7 @@ impl Job {
         entry: Py<PyAny>,
         sink: Sink,
         flush: Option<Py<PyAny>>,
-        running: Option<Arc<Mutex<HashMap<JobId, Py<Self>>>>>,
+        running: Option<Running>,
     ) -> Self {
         Self {
             work,
@@ -134,10 +138,10 @@ impl Job {
     }
 
     fn send(&self, py: Python<'_>, event: Event) -> PyResult<()> {
-        if self.sink.send(event) {
-            if let Some(flush) = &self.flush {
-                flush.call0(py)?;
-            }
+        if self.sink.send(event)
+            && let Some(flush) = &self.flush
+        {
+            flush.call0(py)?;
         }
         Ok(())
     }
@@ -355,7 +359,8 @@ impl Job {
         end: bool,
     ) -> PyResult<()> {
         let children = self.children(py)?;
-        let failure = Failure { exc_type, exc_module, exc_message, traceback, repr, children, expected, stored };
+        let failure =
+            Failure { exc_type, exc_module, exc_message, traceback, repr, children, expected, stored };
         self.tell(py, Outcome::Failed(failure), end)
     }
 

@@ -10,7 +10,7 @@
 //!
 //! Per burst: one system call to wake, one to read. Per task: no system call, no Python future, no done-callback.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
@@ -23,7 +23,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use crate::interrupter;
-use crate::job::Job;
+use crate::job::{Job, Running};
 use crate::sink::Sink;
 
 /// How many items one turn of the loop takes, and for how long it goes on starting tasks.
@@ -32,7 +32,7 @@ const SLICE: Duration = Duration::from_millis(2);
 
 #[derive(Debug)]
 enum Item {
-    Start(Work),
+    Start(Box<Work>),
     Interrupt(JobId, Interrupt),
     /// Finish what a `def` task returned.
     Await(Py<Job>, Py<PyAny>),
@@ -80,7 +80,7 @@ impl Port {
 
 impl Runner for Port {
     fn start(&self, job: Work) {
-        self.push(Item::Start(job));
+        self.push(Item::Start(Box::new(job)));
     }
 
     fn flush(&self) {
@@ -111,7 +111,7 @@ pub struct LoopPort {
     sink: Sink,
     open: std::sync::OnceLock<Open>,
     backlog: Mutex<VecDeque<Item>>,
-    running: Arc<Mutex<HashMap<JobId, Py<Job>>>>,
+    running: Running,
 }
 
 impl LoopPort {
@@ -139,7 +139,7 @@ impl LoopPort {
                 let entry = open.entries[work.task as usize].clone_ref(py);
                 let flush = Some(open.flush.clone_ref(py));
                 let running = Some(Arc::clone(&self.running));
-                let job = Py::new(py, Job::new(work, entry, self.sink.clone(), flush, running))?;
+                let job = Py::new(py, Job::new(*work, entry, self.sink.clone(), flush, running))?;
                 open.start.call1(py, (job.clone_ref(py),))?;
                 self.keep(job);
             }

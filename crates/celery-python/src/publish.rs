@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 #[derive(Debug)]
 pub(crate) struct Parts<'a> {
     pub(crate) exchange: &'a str,
+    pub(crate) exchange_type: &'a str,
     pub(crate) routing_key: &'a str,
     pub(crate) body: &'a [u8],
     pub(crate) content_type: &'a str,
@@ -32,7 +33,7 @@ pub(crate) fn publication(parts: &Parts<'_>) -> PyResult<Publication> {
         parts.content_type,
         parts.content_encoding,
     );
-    Ok(Publication::new(parts.exchange, parts.routing_key, message))
+    Ok(Publication::new(parts.exchange, parts.routing_key, message).of_type(parts.exchange_type))
 }
 
 fn to_properties(mut given: Map<String, Value>, exchange: &str, routing_key: &str) -> Properties {

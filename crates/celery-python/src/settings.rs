@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use celery_executor::{Kind, Limits};
+use celery_scheduler::RateLimit;
 use celery_transport::Queue;
 use celery_worker::{Config, TaskSpec};
 use pyo3::exceptions::PyValueError;
@@ -66,6 +67,7 @@ pub(crate) struct TaskSettings {
     track_started: bool,
     soft_time_limit: Option<f64>,
     time_limit: Option<f64>,
+    rate_limit: Option<String>,
 }
 
 impl Settings {
@@ -73,9 +75,9 @@ impl Settings {
         serde_json::from_str(text).map_err(|error| PyValueError::new_err(format!("settings: {error}")))
     }
 
-    pub(crate) fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> PyResult<Config> {
         let queues = self.queues.iter().map(QueueSettings::queue).collect();
-        let tasks = self.tasks.iter().map(TaskSettings::spec).collect();
+        let tasks = self.tasks.iter().map(TaskSettings::spec).collect::<PyResult<_>>()?;
         let mut config = Config::new(&*self.hostname, queues, tasks);
         config.prefetch_multiplier = self.prefetch_multiplier;
         config.accept_content.clone_from(&self.accept_content);
@@ -83,7 +85,7 @@ impl Settings {
         config.result_extended = self.result_extended;
         config.connection_retry = self.connection_retry;
         config.connection_max_retries = self.connection_max_retries;
-        config
+        Ok(config)
     }
 
     pub(crate) fn banner(&self, transport: String) -> Banner {
@@ -94,10 +96,8 @@ impl Settings {
             routing_key: queue.routing_key.clone(),
         });
         let tasks = self.tasks.iter().filter(|task| !task.name.starts_with("celery."));
-        let tasks = tasks.map(|task| TaskLine {
-            name: task.name.clone(),
-            kind: task.kind().as_str().to_owned(),
-        });
+        let tasks =
+            tasks.map(|task| TaskLine { name: task.name.clone(), kind: task.kind().as_str().to_owned() });
         Banner {
             hostname: self.hostname.clone(),
             versions: self.versions.clone(),
@@ -124,7 +124,7 @@ impl TaskSettings {
         if self.is_async { Kind::Async } else { Kind::Sync }
     }
 
-    fn spec(&self) -> TaskSpec {
+    fn spec(&self) -> PyResult<TaskSpec> {
         let mut spec = TaskSpec::new(Arc::from(&*self.name), self.kind());
         spec.acks_late = self.acks_late;
         spec.acks_on_failure = self.acks_on_failure;
@@ -132,11 +132,13 @@ impl TaskSettings {
         spec.ignore_result = self.ignore_result;
         spec.store_errors_even_if_ignored = self.store_errors_even_if_ignored;
         spec.track_started = self.track_started;
-        spec.limits = Limits {
-            soft: self.soft_time_limit.and_then(seconds),
-            hard: self.time_limit.and_then(seconds),
-        };
-        spec
+        spec.limits =
+            Limits { soft: self.soft_time_limit.and_then(seconds), hard: self.time_limit.and_then(seconds) };
+        if let Some(limit) = &self.rate_limit {
+            let invalid = |error| PyValueError::new_err(format!("rate_limit of {}: {error}", self.name));
+            spec.rate_limit = RateLimit::parse(limit).map_err(invalid)?;
+        }
+        Ok(spec)
     }
 }
 

@@ -118,7 +118,9 @@ impl ThreadPool {
     fn work(&self, py: Python<'_>, run: Py<PyAny>) -> PyResult<()> {
         self.threads.fetch_add(1, Ordering::Relaxed);
         while let Some(work) = py.detach(|| self.pool.next()) {
-            let Some(entry) = self.entries.get().and_then(|entries| entries.get(work.task as usize)) else { break };
+            let Some(entry) = self.entries.get().and_then(|entries| entries.get(work.task as usize)) else {
+                break;
+            };
             let id = work.id;
             let job = Py::new(py, Job::new(work, entry.clone_ref(py), self.sink.clone(), None, None))?;
             let shared = Arc::clone(&job.get().shared);

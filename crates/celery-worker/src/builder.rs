@@ -16,6 +16,7 @@ use crate::engine::Engine;
 use crate::fetch::Fetcher;
 use crate::intake::Intake;
 use crate::outbox::{self, Outbox, OutboxReceiver};
+use crate::rates::RateLimits;
 use crate::report::Reporter;
 use crate::{Config, Error, Exit, Phase, Result, Shutdown};
 
@@ -81,7 +82,13 @@ struct Connected {
 impl Worker {
     /// Starts putting a worker together.
     pub fn builder(config: Config, transport: Box<dyn Transport>) -> WorkerBuilder {
-        WorkerBuilder { config, transport, results: None, clock: Arc::new(SystemClock), shutdown: Shutdown::new() }
+        WorkerBuilder {
+            config,
+            transport,
+            results: None,
+            clock: Arc::new(SystemClock),
+            shutdown: Shutdown::new(),
+        }
     }
 
     /// Where tasks put what they publish.
@@ -125,6 +132,7 @@ impl Worker {
             intake: Intake::new(&config),
             credit: Credit::new(slots, config.prefetch_multiplier, config.look_ahead),
             later: DueQueue::new(),
+            rates: RateLimits::new(&config.tasks, clock.now()),
             executor,
             completer,
             reporter,

@@ -28,9 +28,9 @@ pub(crate) enum Item {
     /// A state to store before the task has ended.
     Store(StoreResult),
     /// A message that is not run.
-    Refused(Refused),
+    Refused(Box<Refused>),
     /// A task that has ended.
-    Ended { job: JobId, in_flight: InFlight, outcome: Outcome },
+    Ended { job: JobId, in_flight: Box<InFlight>, outcome: Outcome },
 }
 
 /// Stores and settles. Runs until the sender of `items` is gone and everything is done.
@@ -49,7 +49,7 @@ struct Burst {
     settle: Vec<Settlement>,
 }
 
-type Parked = Vec<(JobId, InFlight, Outcome)>;
+type Parked = Vec<(JobId, Box<InFlight>, Outcome)>;
 
 impl Completer {
     pub(crate) async fn run(mut self) {
@@ -80,7 +80,7 @@ impl Completer {
         }
     }
 
-    fn refuse(&self, refused: Refused, burst: &mut Burst) {
+    fn refuse(&self, refused: Box<Refused>, burst: &mut Burst) {
         burst.store.extend(self.reporter.refused(&refused, self.clock.now()));
         burst.settle.push(match refused.reason {
             Reason::Unknown => Settlement::Reject(refused.tag),
@@ -88,7 +88,14 @@ impl Completer {
         });
     }
 
-    fn end(&self, job: JobId, in_flight: InFlight, outcome: Outcome, burst: &mut Burst, parked: &mut Parked) {
+    fn end(
+        &self,
+        job: JobId,
+        in_flight: Box<InFlight>,
+        outcome: Outcome,
+        burst: &mut Burst,
+        parked: &mut Parked,
+    ) {
         let outcome = match self.outbox.sent(job) {
             Sent::Confirmed => outcome,
             Sent::Pending => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use celery_executor::{Kind, Limits};
+use celery_scheduler::RateLimit;
 use celery_transport::Queue;
 
 /// The settings of a worker. Names follow Celery's settings where there is one.
@@ -75,6 +76,8 @@ pub struct TaskSpec {
     pub track_started: bool,
     /// `soft_time_limit` and `time_limit`, unless the message says otherwise.
     pub limits: Limits,
+    /// `rate_limit`: how many of these tasks this worker starts per second.
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl TaskSpec {
@@ -90,6 +93,7 @@ impl TaskSpec {
             store_errors_even_if_ignored: false,
             track_started: false,
             limits: Limits::default(),
+            rate_limit: None,
         }
     }
 }

@@ -10,13 +10,13 @@ use celery_executor::{Change, Executor};
 use celery_scheduler::{Clock, DueQueue};
 use celery_transport::Settlement;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use crate::complete::Item;
 use crate::credit::Credit;
 use crate::fetch::{Fetched, Fetcher};
 use crate::in_flight::{Admitted, InFlight};
 use crate::intake::{Admission, Intake};
+use crate::rates::RateLimits;
 use crate::report::{Reporter, log_received, log_refused};
 use crate::{Error, Exit, Phase, Result, Shutdown};
 
@@ -25,12 +25,16 @@ pub(crate) struct Engine {
     pub(crate) intake: Intake,
     pub(crate) credit: Credit,
     pub(crate) later: DueQueue<Admitted>,
-    pub(crate) executor: Executor<InFlight>,
+    pub(crate) rates: RateLimits,
+    pub(crate) executor: Executor<Box<InFlight>>,
     pub(crate) completer: mpsc::UnboundedSender<Item>,
     pub(crate) reporter: Arc<Reporter>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shutdown: Shutdown,
 }
+
+/// A larger batch is no faster: the reply of one fetch is read in one piece.
+const FETCH_AT_MOST: usize = 256;
 
 impl Engine {
     /// Works until a shutdown has run its course.
@@ -58,13 +62,13 @@ impl Engine {
             .iter()
             .any(|kind| self.executor.load(*kind).waiting == 0);
         if starved || self.credit.is_worth_a_fetch() {
-            self.fetcher.ask(self.credit.available());
+            self.fetcher.ask(self.credit.available().min(FETCH_AT_MOST));
         }
     }
 
     /// How long until something is due; capped, so that a step of the system's clock is noticed.
     fn due_in(&self) -> Option<Duration> {
-        let due = self.later.next_due()?;
+        let due = [self.later.next_due(), self.rates.next_due()].into_iter().flatten().min()?;
         Some(due.duration_since(self.clock.now()).unwrap_or_default().min(Duration::from_secs(1)))
     }
 
@@ -85,7 +89,7 @@ impl Engine {
                         }
                         Admission::Refused(refused) => {
                             log_refused(&refused);
-                            self.complete(Item::Refused(refused));
+                            self.complete(Item::Refused(Box::new(refused)));
                         }
                     }
                 }
@@ -103,8 +107,14 @@ impl Engine {
     }
 
     fn submit(&mut self, admitted: Admitted) {
+        self.credit.take(admitted.kind);
+        if let Some(admitted) = self.rates.pass(admitted, self.clock.now()) {
+            self.execute(admitted);
+        }
+    }
+
+    fn execute(&mut self, admitted: Admitted) {
         let Admitted { kind, job, in_flight } = admitted;
-        self.credit.take(kind);
         self.executor.submit(kind, job, in_flight);
     }
 
@@ -112,6 +122,9 @@ impl Engine {
         let now = self.clock.now();
         while let Some(admitted) = self.later.pop_due(now) {
             self.submit(admitted);
+        }
+        while let Some(admitted) = self.rates.pop_due(now) {
+            self.execute(admitted);
         }
         self.executor.flush();
     }
@@ -121,7 +134,6 @@ impl Engine {
             match change {
                 Change::Dispatched(job) => {
                     let Some(in_flight) = self.executor.context(job) else { continue };
-                    in_flight.dispatched = Some(Instant::now());
                     if !in_flight.spec.acks_late {
                         in_flight.acked = true;
                         let tag = in_flight.tag.clone();
@@ -139,7 +151,10 @@ impl Engine {
                 Change::SoftLimit(job, limit) => {
                     if let Some(in_flight) = self.executor.context(job) {
                         let (name, id) = (in_flight.name(), &in_flight.headers.id);
-                        tracing::warn!("Soft time limit ({}s) exceeded for {name}[{id}]", limit.as_secs_f64());
+                        tracing::warn!(
+                            "Soft time limit ({}s) exceeded for {name}[{id}]",
+                            limit.as_secs_f64()
+                        );
                     }
                 }
                 Change::Store(job, outcome) => {
@@ -203,7 +218,8 @@ impl Engine {
     fn give_back(&mut self) {
         let waiting = self.executor.take_waiting().into_iter().map(|(_, in_flight)| in_flight.tag);
         let later = self.later.drain().into_iter().map(|admitted| admitted.in_flight.tag);
-        let tags: Vec<_> = waiting.chain(later).collect();
+        let limited = self.rates.drain().into_iter().map(|admitted| admitted.in_flight.tag);
+        let tags: Vec<_> = waiting.chain(limited).chain(later).collect();
         for tag in tags.into_iter().rev() {
             self.complete(Item::Settle(Settlement::Restore(tag)));
         }

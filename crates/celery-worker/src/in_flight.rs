@@ -5,7 +5,6 @@ use std::sync::Arc;
 use celery_executor::{Job, JobId, Kind};
 use celery_protocol::TaskHeaders;
 use celery_transport::DeliveryTag;
-use tokio::time::Instant;
 
 use crate::TaskSpec;
 
@@ -18,8 +17,6 @@ pub(crate) struct InFlight {
     pub(crate) spec: Arc<TaskSpec>,
     /// The arguments as JSON, kept only for `result_extended`.
     pub(crate) arguments: Option<Arguments>,
-    /// When it got its slot.
-    pub(crate) dispatched: Option<Instant>,
     /// Whether it was acknowledged and so no longer counts against the prefetch.
     pub(crate) acked: bool,
 }
@@ -48,7 +45,7 @@ impl InFlight {
 pub(crate) struct Admitted {
     pub(crate) kind: Kind,
     pub(crate) job: Job,
-    pub(crate) in_flight: InFlight,
+    pub(crate) in_flight: Box<InFlight>,
 }
 
 /// Gives out job ids.

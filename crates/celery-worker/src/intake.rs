@@ -62,7 +62,9 @@ impl Intake {
     pub(crate) fn new(config: &Config) -> Self {
         let tasks = (0..).zip(&config.tasks);
         Self {
-            tasks: tasks.map(|(index, spec)| (Arc::clone(&spec.name), (index, Arc::new(spec.clone())))).collect(),
+            tasks: tasks
+                .map(|(index, spec)| (Arc::clone(&spec.name), (index, Arc::new(spec.clone()))))
+                .collect(),
             accept_content: config.accept_content.clone(),
             result_extended: config.result_extended,
             ids: JobIds::default(),
@@ -74,7 +76,9 @@ impl Intake {
         let refused = |tag, headers, reason| Admission::Refused(Refused { tag, headers, reason });
         let message = match message {
             Ok(message) => message,
-            Err(undecodable) => return refused(tag, None, Reason::Undecodable(undecodable.error.to_string())),
+            Err(undecodable) => {
+                return refused(tag, None, Reason::Undecodable(undecodable.error.to_string()));
+            }
         };
         let (message, headers) = match task_message(message) {
             Ok(parts) => parts,
@@ -83,7 +87,7 @@ impl Intake {
         let Some((index, spec)) = self.tasks.get(headers.task.as_str()) else {
             return refused(tag, Some(headers), Reason::Unknown);
         };
-        if !self.accept_content.iter().any(|accepted| *accepted == message.content_type) {
+        if !self.accept_content.contains(&message.content_type) {
             let content_type = message.content_type;
             return refused(tag, Some(headers), Reason::Disallowed(content_type));
         }
@@ -101,7 +105,7 @@ impl Intake {
             .with_report_start(spec.track_started);
         let spec = Arc::clone(spec);
         let kind = spec.kind;
-        let in_flight = InFlight { tag, queue, headers, spec, arguments, dispatched: None, acked: false };
+        let in_flight = Box::new(InFlight { tag, queue, headers, spec, arguments, acked: false });
         let admitted = Admitted { kind, job, in_flight };
         match times.eta {
             Some(eta) if eta > now => Admission::Later(eta, admitted),

@@ -28,7 +28,7 @@ pub enum OutboxError {
 
 #[derive(Debug)]
 enum Item {
-    Publish(JobId, Publication),
+    Publish(JobId, Box<Publication>),
     Declare(Queue),
 }
 
@@ -86,7 +86,7 @@ impl Outbox {
             return Err(OutboxError::Full(self.0.capacity));
         }
         self.pending().entry(job).or_default().count += 1;
-        self.0.sender.send(Item::Publish(job, publication)).map_err(|_| OutboxError::Closed)
+        self.0.sender.send(Item::Publish(job, Box::new(publication))).map_err(|_| OutboxError::Closed)
     }
 
     /// Declares a queue that a task is about to publish to.
@@ -142,7 +142,7 @@ pub(crate) async fn run(outbox: Outbox, mut receiver: OutboxReceiver, publisher:
             match item {
                 Item::Publish(job, publication) => {
                     jobs.push(job);
-                    batch.push(publication);
+                    batch.push(*publication);
                 }
                 Item::Declare(queue) => {
                     send(&outbox, &*publisher, &mut jobs, &mut batch).await;
@@ -154,11 +154,17 @@ pub(crate) async fn run(outbox: Outbox, mut receiver: OutboxReceiver, publisher:
     }
 }
 
-async fn send(outbox: &Outbox, publisher: &dyn Publisher, jobs: &mut Vec<JobId>, batch: &mut Vec<Publication>) {
+async fn send(
+    outbox: &Outbox,
+    publisher: &dyn Publisher,
+    jobs: &mut Vec<JobId>,
+    batch: &mut Vec<Publication>,
+) {
     if batch.is_empty() {
         return;
     }
-    let refused = until_answered("publish", || publisher.publish(batch)).await.err().map(|error| error.to_string());
+    let refused =
+        until_answered("publish", || publisher.publish(batch)).await.err().map(|error| error.to_string());
     outbox.confirm(jobs, refused.as_deref());
     jobs.clear();
     batch.clear();
@@ -171,7 +177,10 @@ async fn declare(publisher: &dyn Publisher, queue: Queue) {
 }
 
 /// Repeats `call` while the broker is away, with a growing pause. Said once.
-pub(crate) async fn until_answered<T, F>(what: &str, mut call: impl FnMut() -> F) -> celery_transport::Result<T>
+pub(crate) async fn until_answered<T, F>(
+    what: &str,
+    mut call: impl FnMut() -> F,
+) -> celery_transport::Result<T>
 where
     F: Future<Output = celery_transport::Result<T>>,
 {

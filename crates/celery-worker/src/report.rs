@@ -52,7 +52,12 @@ impl Reporter {
     }
 
     /// What is stored of an outcome.
-    pub(crate) fn outcome(&self, in_flight: &InFlight, outcome: &Outcome, now: SystemTime) -> Option<StoreResult> {
+    pub(crate) fn outcome(
+        &self,
+        in_flight: &InFlight,
+        outcome: &Outcome,
+        now: SystemTime,
+    ) -> Option<StoreResult> {
         let ignored = in_flight.ignores_result();
         let errors = !ignored || in_flight.spec.store_errors_even_if_ignored;
         match outcome {
@@ -91,7 +96,10 @@ impl Reporter {
             Reason::Expired => (State::Revoked, ExceptionInfo::task_revoked(RevokedReason::Expired)),
             Reason::Disallowed(content_type) => {
                 let message = format!("Refusing to deserialize untrusted content of type {content_type}");
-                (State::Failure, ExceptionInfo::with_message("kombu.exceptions", "ContentDisallowed", &message))
+                (
+                    State::Failure,
+                    ExceptionInfo::with_message("kombu.exceptions", "ContentDisallowed", &message),
+                )
             }
             Reason::Invalid(error) | Reason::Undecodable(error) => {
                 (State::Failure, ExceptionInfo::with_message("celery.exceptions", "InvalidTaskError", error))

@@ -81,7 +81,8 @@ pub fn init(options: &LogOptions) -> io::Result<()> {
     let filter = tracing_subscriber::filter::Targets::new()
         .with_default(options.level.filter())
         .with_target("fred", LevelFilter::OFF);
-    let builder = tracing_subscriber::fmt().with_max_level(options.level.filter()).event_format(Lines { color });
+    let builder =
+        tracing_subscriber::fmt().with_max_level(options.level.filter()).event_format(Lines { color });
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
     let started = match &options.file {

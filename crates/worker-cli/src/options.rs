@@ -63,20 +63,20 @@ pub enum Command {
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WorkerOptions {
-    /// Event loops, each on a thread of its own [setting: worker_loop_workers, default 1]
+    /// Event loops, each on a thread of its own (setting worker_loop_workers, default 1)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pools")]
     pub loop_workers: Option<u32>,
-    /// Async tasks at once on each loop [setting: worker_loop_concurrency, default 10]
+    /// Async tasks at once on each loop (setting worker_loop_concurrency, default 10)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pools")]
     pub loop_concurrency: Option<u32>,
-    /// Threads for `def` tasks [setting: worker_sync_workers, default the number of CPUs]
+    /// Threads for `def` tasks (setting worker_sync_workers, default the number of CPUs)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pools")]
     pub sync_workers: Option<u32>,
     /// As --sync-workers: upstream's spelling
     #[arg(short = 'c', long, value_name = "N", help_heading = "Pools")]
     pub concurrency: Option<String>,
 
-    /// The node name; %h is the host, %n its first part, %d its domain [default: celery@%h]
+    /// The node name, by default celery@%h; %h is the host, %n its first part, %d its domain
     #[arg(short = 'n', long, value_name = "NAME", help_heading = "Worker")]
     pub hostname: Option<String>,
     /// The log level
@@ -264,7 +264,9 @@ mod tests {
 
     #[test]
     fn mistakes_are_said_with_exit_code_2() {
-        for line in ["worker-cli worker --loop-worker=1", "worker-cli worker --loop-workers=0", "worker-cli work"] {
+        for line in
+            ["worker-cli worker --loop-worker=1", "worker-cli worker --loop-workers=0", "worker-cli work"]
+        {
             let Parsed::Say { text, code } = parse(line.split(' ')) else { panic!("{line} was read") };
             assert_eq!(code, 2, "{text}");
             assert!(text.starts_with("error: "), "{text}");

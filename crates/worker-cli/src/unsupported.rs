@@ -6,15 +6,39 @@ use crate::WorkerOptions;
 pub fn unsupported(options: &WorkerOptions) -> Vec<String> {
     let stock = options.stock();
     let given = [
-        (stock.pool.is_some(), "-P", "async tasks run on event loops and the others on threads, in one process"),
+        (
+            stock.pool.is_some(),
+            "-P",
+            "async tasks run on event loops and the others on threads, in one process",
+        ),
         (stock.optimization.is_some(), "-O", "every free slot takes the next task, as -O fair does"),
-        (stock.detach, "-D", "the worker stays in the foreground; run it under systemd or another supervisor"),
+        (
+            stock.detach,
+            "-D",
+            "the worker stays in the foreground; run it under systemd or another supervisor",
+        ),
         (stock.statedb.is_some(), "--statedb", "revoked tasks are not remembered yet"),
-        (stock.autoscale.is_some(), "--autoscale", "slots cost next to nothing; set their number with \
-          --loop-concurrency and --sync-workers"),
-        (stock.max_tasks_per_child.is_some(), "--max-tasks-per-child", "there are no child processes to recycle"),
-        (stock.max_memory_per_child.is_some(), "--max-memory-per-child", "there are no child processes to recycle"),
-        (stock.disable_prefetch, "--disable-prefetch", "use --prefetch-multiplier=1, which holds one message a slot"),
+        (
+            stock.autoscale.is_some(),
+            "--autoscale",
+            "slots cost next to nothing; set their number with \
+          --loop-concurrency and --sync-workers",
+        ),
+        (
+            stock.max_tasks_per_child.is_some(),
+            "--max-tasks-per-child",
+            "there are no child processes to recycle",
+        ),
+        (
+            stock.max_memory_per_child.is_some(),
+            "--max-memory-per-child",
+            "there are no child processes to recycle",
+        ),
+        (
+            stock.disable_prefetch,
+            "--disable-prefetch",
+            "use --prefetch-multiplier=1, which holds one message a slot",
+        ),
         (stock.heartbeat_interval.is_some(), "--heartbeat-interval", "no heartbeat events are sent yet"),
         (stock.beat, "-B", "run `celery beat` beside the worker"),
         (stock.schedule_filename.is_some(), "-s", "run `celery beat` beside the worker"),
@@ -22,7 +46,11 @@ pub fn unsupported(options: &WorkerOptions) -> Vec<String> {
         (stock.uid.is_some(), "--uid", "start the worker as the user it is to run as"),
         (stock.gid.is_some(), "--gid", "start the worker as the group it is to run as"),
         (stock.umask.is_some(), "--umask", "set the mask in the shell or the supervisor"),
-        (stock.executable.is_some(), "--executable", "the worker stays in the interpreter it was started with"),
+        (
+            stock.executable.is_some(),
+            "--executable",
+            "the worker stays in the interpreter it was started with",
+        ),
         (stock.pool_start_method.is_some(), "--pool-start-method", "there are no child processes to start"),
         (options.task_events, "-E", "task events are not sent yet"),
     ];
@@ -39,7 +67,9 @@ mod tests {
 
     #[test]
     fn one_line_for_each_option_that_was_given() {
-        let Parsed::Command(cli) = parse(["worker-cli", "worker", "-P", "prefork", "-B"]) else { panic!("not read") };
+        let Parsed::Command(cli) = parse(["worker-cli", "worker", "-P", "prefork", "-B"]) else {
+            panic!("not read")
+        };
         let Command::Worker(options) = cli.command;
         let lines = super::unsupported(&options);
         assert_eq!(lines.len(), 2);

@@ -30,6 +30,7 @@ class EngineOutbox:
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
+        self._exchange_types: dict[str, str] = {}
 
     def callbacks(self) -> tuple[Callable[..., None], Callable[..., None]]:
         """Give ``outbox`` and ``declare``."""
@@ -51,6 +52,7 @@ class EngineOutbox:
             self._engine.publish(
                 job.number,
                 exchange or "",
+                self._exchange_types.get(exchange, "direct"),
                 routing_key or "",
                 body.encode() if isinstance(body, str) else bytes(body),
                 content_type,
@@ -64,6 +66,7 @@ class EngineOutbox:
     def declare(
         self, queue: str | None, exchange: str, exchange_type: str, routing_key: str, options: dict[str, Any]
     ) -> None:
-        """Declare a queue once. Nothing is to be declared for an exchange by itself."""
+        """Declare a queue once, and remember what type its exchange has."""
+        self._exchange_types[exchange] = exchange_type or "direct"
         if queue is not None:
             self._engine.declare(queue, exchange or "", exchange_type or "direct", routing_key)

@@ -41,8 +41,6 @@ def unsupported_settings(app: Any) -> list[str]:
         value = app.conf.get(name)
         if value is not None and value != defaults.get(name) and value is not False:
             lines.append(f"The setting {name}={value!r} is not honoured: {instead}.")
-    if any(task.rate_limit for task in app.tasks.values()) and not app.conf.worker_disable_rate_limits:
-        lines.append("rate_limit of tasks is not honoured yet: they run as fast as slots allow.")
     return lines
 
 
@@ -175,6 +173,7 @@ def _task(entry: Entry, conf: Any, options: dict[str, Any]) -> dict[str, Any]:
         "track_started": bool(task.track_started),
         "soft_time_limit": _first(task.soft_time_limit, options.get("soft_time_limit"), conf.task_soft_time_limit),
         "time_limit": _first(task.time_limit, options.get("time_limit"), conf.task_time_limit),
+        "rate_limit": None if conf.worker_disable_rate_limits or not task.rate_limit else str(task.rate_limit),
     }
 
 
