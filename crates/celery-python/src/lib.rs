@@ -4,9 +4,9 @@
 //! |---|---|---|
 //! | main | waiting in `os.read` | signals of Python's own, the lifecycle signals of Celery |
 //! | engine | never | the tokio runtime: broker, scheduler, executor, results |
-//! | `celery-loop-worker-N` | while it runs bytecode | one asyncio loop; takes jobs in bursts: [`loop_port`] |
-//! | `celery-sync-worker-N` | while it runs a task | one `def` task at a time: [`thread_pool`] |
-//! | `celery-interrupter` | while it interrupts | soft and hard limits of `def` tasks: [`interrupter`] |
+//! | `celery-loop-worker-N` | while it runs bytecode | one asyncio loop; takes jobs in bursts: `loop_port` |
+//! | `celery-sync-worker-N` | while it runs a task | one `def` task at a time: `thread_pool` |
+//! | `celery-interrupter` | while it interrupts | soft and hard limits of `def` tasks: `interrupter` |
 //!
 //! Architecture invariant: no thread of the tokio runtime ever attaches to Python, so none ever waits for the GIL.
 

@@ -139,7 +139,7 @@ impl Worker {
             clock,
             shutdown: shutdown.clone(),
         };
-        tracing::warn!("{} ready.", config.hostname);
+        tracing::info!("{} ready.", config.hostname);
         shutdown.advance(Phase::Ready);
         let exit = engine.run().await;
 

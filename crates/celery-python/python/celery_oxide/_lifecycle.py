@@ -25,7 +25,7 @@ from celery_oxide import _payload
 from celery_oxide._callbacks import send_callbacks
 from celery_oxide._limits import drive, plain
 from celery_oxide._outcome import tell_raised
-from celery_oxide._request import current
+from celery_oxide._request import current, to_be_awaited
 
 logger = get_logger("celery.app.trace")
 
@@ -36,7 +36,7 @@ class Mode(Protocol):
     async def body(self, job: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run the body of the task."""
 
-    async def hook(self, result: Any) -> None:
+    async def hook(self, job: Any, result: Any) -> None:
         """Finish what a hook returned: an ``async def`` hook returns a coroutine."""
 
     async def offload(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -141,7 +141,7 @@ async def run_full(job: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode
             signals.task_prerun.send(sender=task, task_id=uuid, task=task, args=args, kwargs=kwargs)
             entry.loader.on_task_init(uuid, task)
             if "before_start" in entry.hooks:
-                await mode.hook(task.before_start(uuid, args, kwargs))
+                await mode.hook(job, task.before_start(uuid, args, kwargs))
             job.start()
             value = await mode.body(job, args, kwargs)
             await _succeeded(job, request, value, mode)
@@ -209,13 +209,24 @@ async def _failed(job: Any, request: Any, error: BaseException, mode: Mode) -> s
     by_backend = entry.delegated or request.chain or request.chord or request.errbacks
     if by_backend and _is_failure(error):
         # Also fails the rest of the chain, reports to the chord and calls the error links.
-        await mode.offload(
-            entry.backend.mark_as_failure, request.id, error, text, request=request, store_result=wanted
-        )
+        pending: list[Awaitable[Any]] = []
+        await mode.offload(_mark_as_failure, pending, entry.backend, request, error, text, wanted)
+        for error_link in pending:
+            await _logged(job, "error link", mode, error_link)
     state = tell_raised(job, error, stored=bool(by_backend), end=False)
     if state == "FAILURE":
         await _raised_hooks(job, "on_failure", error, error, signals.task_failure, request, mode)
     return state
+
+
+def _mark_as_failure(
+    pending: list[Awaitable[Any]], backend: Any, request: Any, error: BaseException, text: str, wanted: bool
+) -> None:
+    token = to_be_awaited.set(pending)
+    try:
+        backend.mark_as_failure(request.id, error, text, request=request, store_result=wanted)
+    finally:
+        to_be_awaited.reset(token)
 
 
 def _is_failure(error: BaseException) -> bool:
@@ -250,9 +261,22 @@ async def _raised_hooks(
 async def _guarded(job: Any, name: str, mode: Mode, *args: Any) -> None:
     """Call a hook whose failure is logged and changes nothing: the outcome is stored already."""
     try:
-        await mode.hook(getattr(job.entry.task, name)(*args))
+        result = getattr(job.entry.task, name)(*args)
     except Exception as error:  # noqa: BLE001
-        logger.exception("Task %s[%s] %s handler raised: %r", job.entry.task.name, job.context.id, name, error)
+        _log_hook(job, name, error)
+    else:
+        await _logged(job, name, mode, result)
+
+
+async def _logged(job: Any, name: str, mode: Mode, result: Any) -> None:
+    try:
+        await mode.hook(job, result)
+    except Exception as error:  # noqa: BLE001
+        _log_hook(job, name, error)
+
+
+def _log_hook(job: Any, name: str, error: Exception) -> None:
+    logger.exception("Task %s[%s] %s handler raised: %r", job.entry.task.name, job.context.id, name, error)
 
 
 class _Loop:
@@ -264,7 +288,7 @@ class _Loop:
     async def body(self, job: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return await run_body(job, args, kwargs)
 
-    async def hook(self, result: Any) -> None:
+    async def hook(self, job: Any, result: Any) -> None:
         if inspect.isawaitable(result):
             await result
 
@@ -289,9 +313,9 @@ class _Thread:
         result = job.run_body(job.entry.function, args, kwargs)
         return self._finish(job, result) if inspect.isawaitable(result) else result
 
-    async def hook(self, result: Any) -> None:
+    async def hook(self, job: Any, result: Any) -> None:
         if inspect.isawaitable(result):
-            asyncio.run(_awaiting(result))
+            self._finish(job, result)
 
     async def offload(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)

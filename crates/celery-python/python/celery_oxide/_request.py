@@ -66,6 +66,13 @@ class PushedFrame:
 current: ContextVar[Frame | None] = ContextVar("celery_oxide_request", default=None)
 
 
+#: Where a task that is called by code which cannot await leaves its coroutine, for somebody who can: error links are
+#: called that way (``celery/backends/base.py: Backend._call_task_errbacks``).
+to_be_awaited: ContextVar[list[Awaitable[Any]] | None] = ContextVar(
+    "celery_oxide_to_be_awaited", default=None
+)
+
+
 class _Stack:
     """The interface of ``celery/utils/threads.py: LocalStack`` over :data:`current`."""
 
@@ -279,7 +286,14 @@ def _call(self: Task, *args: Any, **kwargs: Any) -> Any:
     finally:
         self.pop_request()
         _tasks.pop()
-    return _within(frame, result) if inspect.iscoroutine(result) else result
+    if not inspect.iscoroutine(result):
+        return result
+    coroutine = _within(frame, result)
+    pending = to_be_awaited.get()
+    if pending is None:
+        return coroutine
+    pending.append(coroutine)
+    return None
 
 
 async def _within(frame: Frame | None, coroutine: Awaitable[Any]) -> Any:

@@ -9,17 +9,16 @@ import click
 
 from celery_oxide._engine import unsupported_options
 
-_LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
+_DEFAULTS = (click.core.ParameterSource.DEFAULT, click.core.ParameterSource.DEFAULT_MAP)
 
-#: Options whose stock default is a value: they count as given only when somebody gave them.
-_WITH_DEFAULT = ("pool", "pool_cls", "optimization", "hostname", "statedb")
+_LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
 
 
 def translate(ctx: click.Context, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Give the options as ``worker-cli`` would, and a line for each that has no effect here."""
-    for name in _WITH_DEFAULT:
-        source = ctx.get_parameter_source(name)
-        if source in (None, click.core.ParameterSource.DEFAULT) and name in options:
+    # A default of upstream's is not a wish of the user's.
+    for name in options:
+        if ctx.get_parameter_source(name) in (None, *_DEFAULTS) and name != "loglevel":
             options[name] = None
     options["loglevel"] = _level(options.get("loglevel"))
     options["settings"] = list(ctx.args)
