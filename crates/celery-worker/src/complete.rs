@@ -1,11 +1,13 @@
 //! The end of a task's path: what it published is confirmed, its result stored, its message settled.
 //!
 //! Protocol: items are taken in bursts. A job whose publications are not confirmed is put aside until they are; every
-//! other job of the burst goes on. Results are stored first, in one round trip, and only then are messages settled, in
-//! another: a crash between the two makes a late-acknowledged task run again rather than lose its result. While one
-//! burst is on its way the next gathers, so the bursts grow with the load.
+//! other job of the burst goes on. The message of a task that has ended is settled after its result is stored: a crash
+//! between the two makes a late-acknowledged task run again rather than lose its result. Messages that are settled
+//! without a result, as those of tasks that start, do not wait for the store. While one burst is on its way the next
+//! gathers, so the bursts grow with the load.
 //!
-//! Round trips per burst: one to store, one to settle. Copies per task: the encoded result meta.
+//! Round trips per burst: one to store, at the same time one to settle, and one more if tasks ended unacknowledged.
+//! Copies per task: the encoded result meta.
 
 use std::sync::Arc;
 
@@ -45,8 +47,11 @@ pub(crate) struct Completer {
 
 #[derive(Default)]
 struct Burst {
-    store: Vec<StoreResult>,
+    /// Settled at once.
     settle: Vec<Settlement>,
+    store: Vec<StoreResult>,
+    /// Settled when the results are stored.
+    settle_stored: Vec<Settlement>,
 }
 
 type Parked = Vec<(JobId, Box<InFlight>, Outcome)>;
@@ -82,7 +87,7 @@ impl Completer {
 
     fn refuse(&self, refused: Box<Refused>, burst: &mut Burst) {
         burst.store.extend(self.reporter.refused(&refused, self.clock.now()));
-        burst.settle.push(match refused.reason {
+        burst.settle_stored.push(match refused.reason {
             Reason::Unknown => Settlement::Reject(refused.tag),
             _ => Settlement::Ack(refused.tag),
         });
@@ -107,19 +112,27 @@ impl Completer {
         log_ended(&in_flight, &outcome);
         burst.store.extend(self.reporter.outcome(&in_flight, &outcome, self.clock.now()));
         if !in_flight.acked {
-            burst.settle.push(settlement(in_flight.tag.clone(), &in_flight, &outcome));
+            burst.settle_stored.push(settlement(in_flight.tag.clone(), &in_flight, &outcome));
         }
     }
 
     async fn write(&self, burst: Burst) {
-        if let (Some(results), false) = (&self.results, burst.store.is_empty()) {
-            store(&**results, &burst.store).await;
+        tokio::join!(self.settle(&burst.settle), self.store(&burst.store));
+        self.settle(&burst.settle_stored).await;
+    }
+
+    async fn settle(&self, batch: &[Settlement]) {
+        if batch.is_empty() {
+            return;
         }
-        if !burst.settle.is_empty() {
-            let settle = || self.acknowledger.settle(&burst.settle);
-            if let Err(error) = until_answered("acknowledge messages", settle).await {
-                tracing::error!("Cannot acknowledge {} messages: {error}", burst.settle.len());
-            }
+        if let Err(error) = until_answered("acknowledge messages", || self.acknowledger.settle(batch)).await {
+            tracing::error!("Cannot acknowledge {} messages: {error}", batch.len());
+        }
+    }
+
+    async fn store(&self, batch: &[StoreResult]) {
+        if let (Some(results), false) = (&self.results, batch.is_empty()) {
+            store(&**results, batch).await;
         }
     }
 }

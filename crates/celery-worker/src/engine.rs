@@ -75,6 +75,9 @@ impl Engine {
     fn on_fetched(&mut self, answer: Fetched) -> Result<()> {
         match answer {
             Fetched::Batch(batch) => {
+                // The next batch is on its way while this one is looked at.
+                let left = self.credit.available().saturating_sub(batch.len());
+                self.fetcher.ask(left.min(FETCH_AT_MOST));
                 let now = self.clock.now();
                 for delivery in batch {
                     match self.intake.admit(delivery, now) {

@@ -1,7 +1,7 @@
 //! The fetching half of the worker: asked for a number of messages, it answers with a batch of at least one.
 //!
-//! Protocol: the engine asks when it has credit, and asks again only after it has taken the answer, so at most one
-//! fetch is under way and never more is fetched than was asked for. A fetch that has begun runs to its end, also during
+//! Protocol: the engine asks when it has credit, and asks again only after it has taken the answer (before it
+//! looks at it), so at most one fetch is under way and never more is fetched than was asked for. A fetch that has begun runs to its end, also during
 //! a shutdown: what it took is answered, and given back by the engine.
 
 use std::time::Duration;
