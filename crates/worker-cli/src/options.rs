@@ -26,7 +26,7 @@ pub struct App {
     /// The Celery app: `module`, `module:attribute` or `package`
     #[arg(short = 'A', long, env = "APP", global = true, value_name = "APP")]
     pub app: Option<String>,
-    /// The broker URL, instead of the app's; `;` separates alternatives
+    /// The broker URL, instead of the app's
     #[arg(short = 'b', long, env = "BROKER_URL", global = true, value_name = "URL")]
     pub broker: Option<String>,
     /// The result backend URL, instead of the app's
