@@ -15,6 +15,8 @@ use crate::{Event, EventReceiver, Interrupt, Job, JobId, Kind, Lane, Limits, Out
 pub enum Change {
     /// The job has a slot and was handed to its runner: the moment of an early acknowledgement.
     Dispatched(JobId),
+    /// The job expired before it got a slot and was not started. [`Executor::finish`] gives back what came with it.
+    Expired(JobId),
     /// The job's body has started.
     Started(JobId),
     /// The job passed its soft time limit and is being interrupted.
@@ -146,6 +148,8 @@ impl<C> Executor<C> {
     }
 
     /// Gives up every running job: each is interrupted, and nothing more is heard of it.
+    ///
+    /// To be called after [`take_waiting`](Self::take_waiting), or what waits is started in their place.
     pub fn abandon_running(&mut self) -> Vec<C> {
         let running = std::mem::take(&mut self.running);
         let mut contexts = Vec::with_capacity(running.len());
@@ -177,6 +181,7 @@ impl<C> Executor<C> {
             Event::Started { job, at } => {
                 if let Some(running) = self.running.get(&job) {
                     self.deadlines.start(job, at, running.limits);
+                    self.deadlines.tidy(self.running.len(), |job| self.running.contains_key(&job));
                     self.changes.push(Change::Started(job));
                 }
             }
@@ -228,7 +233,12 @@ impl<C> Executor<C> {
     fn dispatch(&mut self, kind: Kind) {
         while let Some((lane, job, context)) = self.pool(kind).next() {
             let id = job.id;
-            self.running.insert(id, Running { kind, lane, limits: job.limits, ended: false, context });
+            let ended = job.expires.is_some_and(|expires| expires <= Instant::now());
+            self.running.insert(id, Running { kind, lane, limits: job.limits, ended, context });
+            if ended {
+                self.changes.push(Change::Expired(id));
+                continue;
+            }
             self.changes.push(Change::Dispatched(id));
             self.pool(kind).start(lane, job);
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use celery_protocol::Message;
+use tokio::time::Instant;
 
 /// Names a job within one executor. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,8 +49,12 @@ pub struct Job {
     pub message: Message,
     /// Its time limits.
     pub limits: Limits,
+    /// From when on it is not to be started any more.
+    pub expires: Option<Instant>,
     /// Whether the start has to be reported: a job with limits always is.
     pub report_start: bool,
+    /// Whether somebody wants the return value. Otherwise the runner does not encode it.
+    pub wants_result: bool,
     /// The order among waiting jobs: 0 first, then first come.
     pub rank: u8,
 }
@@ -57,7 +62,16 @@ pub struct Job {
 impl Job {
     /// A job for task number `task`, without limits.
     pub fn new(id: JobId, task: u32, message: Message) -> Self {
-        Self { id, task, message, limits: Limits::default(), report_start: false, rank: 0 }
+        Self {
+            id,
+            task,
+            message,
+            limits: Limits::default(),
+            expires: None,
+            report_start: false,
+            wants_result: true,
+            rank: 0,
+        }
     }
 
     /// Sets the time limits.
@@ -68,10 +82,24 @@ impl Job {
         self
     }
 
+    /// Sets from when on the job is not to be started any more.
+    #[must_use]
+    pub fn with_expiry(mut self, expires: Option<Instant>) -> Self {
+        self.expires = expires;
+        self
+    }
+
     /// Asks for [`Event::Started`](crate::Event::Started).
     #[must_use]
     pub fn with_report_start(mut self, report: bool) -> Self {
         self.report_start |= report;
+        self
+    }
+
+    /// Says whether somebody wants the return value.
+    #[must_use]
+    pub fn with_wants_result(mut self, wants: bool) -> Self {
+        self.wants_result = wants;
         self
     }
 

@@ -13,17 +13,25 @@ pub(crate) enum Limit {
     Hard,
 }
 
-/// A heap of deadlines. A job that ends leaves its deadlines behind: they find no job and pass unseen.
+/// A heap of deadlines. A job that ends leaves its deadlines behind: they find no job and pass unseen, or are tidied
+/// away when there are many.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines(BinaryHeap<Reverse<(Instant, JobId, Limit)>>);
 
 impl Deadlines {
     pub(crate) fn start(&mut self, job: JobId, at: Instant, limits: Limits) {
-        if let Some(soft) = limits.soft {
-            self.0.push(Reverse((at + soft, job, Limit::Soft)));
+        // A limit too far to be written down is none.
+        for (limit, after) in [(Limit::Soft, limits.soft), (Limit::Hard, limits.hard)] {
+            if let Some(due) = after.and_then(|after| at.checked_add(after)) {
+                self.0.push(Reverse((due, job, limit)));
+            }
         }
-        if let Some(hard) = limits.hard {
-            self.0.push(Reverse((at + hard, job, Limit::Hard)));
+    }
+
+    /// Forgets the deadlines of jobs that do not run any more, once they are the most.
+    pub(crate) fn tidy(&mut self, running: usize, runs: impl Fn(JobId) -> bool) {
+        if self.0.len() > 4 * running + 1024 {
+            self.0.retain(|Reverse((_, job, _))| runs(*job));
         }
     }
 

@@ -198,13 +198,20 @@ fn run(
     outbox: &Mutex<Option<Outbox>>,
     phases: UnixStream,
 ) -> Result<i32, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let result = match runtime {
-        Ok(runtime) => runtime.block_on(work(start, shutdown, outbox, &phases)),
+    // Told when this function is left, also by a panic.
+    let phases = Farewell(phases);
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work(start, shutdown, outbox, &phases.0)),
         Err(error) => Err(format!("cannot start the runtime: {error}")),
-    };
-    tell(&phases, b'x');
-    result
+    }
+}
+
+struct Farewell(UnixStream);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        tell(&self.0, b'x');
+    }
 }
 
 async fn work(

@@ -104,6 +104,13 @@ impl Job {
         self.work.id
     }
 
+    /// Ends the job as lost if what was to run it raised instead.
+    pub(crate) fn lose_unless<T>(&self, py: Python<'_>, ran: PyResult<T>) -> PyResult<()> {
+        let Err(error) = ran else { return Ok(()) };
+        tracing::error!("A task could not be run: {error}");
+        self.lose(py, error.to_string())
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
     }
@@ -336,7 +343,9 @@ impl Job {
     fn succeed(&self, value: &Bound<'_, PyAny>, end: bool, stored: bool) -> PyResult<()> {
         let py = value.py();
         let runtime = self.started.get().map(Instant::elapsed).unwrap_or_default();
-        let result = if stored { Bytes::new() } else { dumps(value)? };
+        // Upstream encodes only what it stores, so a value that cannot be encoded is no failure when nobody wants it.
+        let encodes = self.work.wants_result && !stored;
+        let result = if encodes { dumps(value)? } else { Bytes::new() };
         let maxlen = self.entry.getattr(py, intern!(py, "resultrepr_maxsize"))?;
         let repr = shown(value, maxlen.bind(py));
         let success = Success { result, repr, children: self.children(py)?, stored, runtime };
@@ -386,8 +395,30 @@ impl Job {
 
     /// Ends a job whose outcome was told with `end` unset: its hooks are done.
     fn end(&self, py: Python<'_>) -> PyResult<()> {
-        let outcome = lock(&self.stored).take().unwrap_or(Outcome::Ignored);
-        self.tell_end(py, outcome)
+        let stored = lock(&self.stored).take();
+        match stored {
+            Some(outcome) => self.tell_end(py, outcome),
+            None if self.has_ended() => Ok(()),
+            None => self.lose(py, String::from("the task ended without an outcome")),
+        }
+    }
+
+    /// Ends a job whose outcome could not be told: something of the worker's own went wrong around it.
+    fn lose(&self, py: Python<'_>, reason: String) -> PyResult<()> {
+        let failure = Failure {
+            exc_type: String::from("WorkerLostError"),
+            exc_module: String::from("billiard.exceptions"),
+            exc_message: serde_json::json!([reason]).to_string(),
+            repr: format!("WorkerLostError({reason:?})"),
+            ..Failure::default()
+        };
+        self.tell_end(py, Outcome::Failed(failure))
+    }
+
+    /// Whether the outcome was told.
+    #[getter]
+    fn ended(&self) -> bool {
+        self.has_ended()
     }
 
     /// The task raised `Ignore`.

@@ -140,7 +140,8 @@ impl LoopPort {
                 let flush = Some(open.flush.clone_ref(py));
                 let running = Some(Arc::clone(&self.running));
                 let job = Py::new(py, Job::new(*work, entry, self.sink.clone(), flush, running))?;
-                open.start.call1(py, (job.clone_ref(py),))?;
+                let started = open.start.call1(py, (job.clone_ref(py),));
+                job.get().lose_unless(py, started)?;
                 self.keep(job);
             }
             Item::Await(job, awaitable) => {

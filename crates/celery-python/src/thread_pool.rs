@@ -19,7 +19,7 @@ use crate::sink::Sink;
 
 #[derive(Debug)]
 enum Order {
-    Interrupt(JobId, Interrupt),
+    Interrupt(JobId, Arc<Shared>, Interrupt),
     Stop,
 }
 
@@ -47,10 +47,6 @@ impl Pool {
             queue = self.available.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }
-
-    fn shared(&self, job: JobId) -> Option<Arc<Shared>> {
-        lock(&self.running).get(&job).cloned()
-    }
 }
 
 impl Runner for Pool {
@@ -62,11 +58,16 @@ impl Runner for Pool {
     fn flush(&self) {}
 
     fn interrupt(&self, job: JobId, how: Interrupt) {
-        if let (Interrupt::Abandon, Some(shared)) = (how, self.shared(job)) {
+        // A job is marked as given up while it is among the running ones. Its thread leaves them before it looks at the
+        // mark, so it ends exactly when it is replaced.
+        let running = lock(&self.running);
+        let Some(shared) = running.get(&job).cloned() else { return };
+        if how == Interrupt::Abandon {
             interrupter::abandon(&shared);
         }
+        drop(running);
         // The receiver is gone only when the process ends.
-        let _ = self.orders.send(Order::Interrupt(job, how));
+        let _ = self.orders.send(Order::Interrupt(job, shared, how));
     }
 }
 
@@ -125,9 +126,8 @@ impl ThreadPool {
             let job = Py::new(py, Job::new(work, entry.clone_ref(py), self.sink.clone(), None, None))?;
             let shared = Arc::clone(&job.get().shared);
             lock(&self.pool.running).insert(id, Arc::clone(&shared));
-            if let Err(error) = run.call1(py, (job,)) {
-                error.write_unraisable(py, None);
-            }
+            let ran = run.call1(py, (job.clone_ref(py),));
+            job.get().lose_unless(py, ran)?;
             lock(&self.pool.running).remove(&id);
             if shared.abandoned.load(Ordering::Acquire) {
                 break;
@@ -152,8 +152,13 @@ impl ThreadPool {
         hard: &Bound<'_, PyAny>,
         replace: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        while let Ok(Order::Interrupt(job, how)) = py.detach(|| lock(&self.orders).recv()) {
-            let Some(shared) = self.pool.shared(job) else { continue };
+        while let Ok(Order::Interrupt(job, shared, how)) = py.detach(|| lock(&self.orders).recv()) {
+            if how == Interrupt::Abandon
+                && !self.pool.closed.load(Ordering::Acquire)
+                && let Err(error) = replace.call0()
+            {
+                tracing::error!("Cannot start a thread in place of one that is stuck: {error}");
+            }
             let on_loop = *lock(&shared.body) == Place::Loop;
             match how {
                 _ if on_loop => self.port.interrupt_now(job, how),
@@ -161,9 +166,6 @@ impl ThreadPool {
                     interrupter::inject(py, &shared, soft);
                 }
                 Interrupt::Abandon => {
-                    if !self.pool.closed.load(Ordering::Acquire) {
-                        replace.call0()?;
-                    }
                     interrupter::inject(py, &shared, hard);
                 }
             }

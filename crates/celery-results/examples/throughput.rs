@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut left = messages;
     while left > 0 {
         let count = left.min(batch);
-        publisher.publish(&publications[..count]).await?;
+        publisher.publish_all(&publications[..count]).await?;
         left -= count;
     }
     println!("publish: {:.0} messages/s", messages as f64 / started.elapsed().as_secs_f64());

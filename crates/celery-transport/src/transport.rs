@@ -43,7 +43,7 @@ pub trait Consumer: Send {
 /// The settling half of a consumer. Shared.
 #[async_trait]
 pub trait Acknowledger: Send + Sync {
-    /// Settles a batch in one round trip, in the order given. Idempotent: a batch whose fate is unknown (an
+    /// Settles a batch: what is forgotten in one round trip, what goes back in the order given. Idempotent: a batch whose fate is unknown (an
     /// [`Error::Lost`](crate::Error::Lost)) may be given again.
     async fn settle(&self, batch: &[Settlement]) -> Result<()>;
 
@@ -55,8 +55,14 @@ pub trait Acknowledger: Send + Sync {
 /// Sends messages.
 #[async_trait]
 pub trait Publisher: Send + Sync {
-    /// Sends a batch in order, in one round trip where the broker allows it. Returns when the broker has it all.
-    async fn publish(&self, batch: &[Publication]) -> Result<()>;
+    /// Sends a batch in order, in one round trip where the broker allows it. Returns one answer for each publication,
+    /// in their order: whether the broker has it.
+    async fn publish(&self, batch: &[Publication]) -> Vec<Result<()>>;
+
+    /// Sends a batch of which all is wanted: the first error is the answer for all.
+    async fn publish_all(&self, batch: &[Publication]) -> Result<()> {
+        self.publish(batch).await.into_iter().collect()
+    }
 
     /// Declares and binds queues, so that what is published to their exchange reaches them.
     async fn declare(&self, queues: &[Queue]) -> Result<()>;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use celery_executor::{EventReceiver, Executor, Kind, Lane};
@@ -10,7 +11,7 @@ use celery_scheduler::{Clock, DueQueue, SystemClock};
 use celery_transport::{Acknowledger, Consumer, Publisher, Transport};
 use tokio::sync::mpsc;
 
-use crate::complete::Completer;
+use crate::complete::{Completer, settle_at_once};
 use crate::credit::Credit;
 use crate::engine::Engine;
 use crate::fetch::Fetcher;
@@ -112,9 +113,13 @@ impl Worker {
 
         let reporter = Arc::new(Reporter::new(&config));
         let (completer, items) = mpsc::unbounded_channel();
+        let (settler, settlements) = mpsc::unbounded_channel();
+        let backlog = Arc::new(AtomicUsize::new(0));
+        let settling = tokio::spawn(settle_at_once(settlements, Arc::clone(&acknowledger)));
         let completing = tokio::spawn(
             Completer {
                 items,
+                backlog: Arc::clone(&backlog),
                 results,
                 acknowledger: Arc::clone(&acknowledger),
                 outbox: outbox.clone(),
@@ -135,6 +140,12 @@ impl Worker {
             rates: RateLimits::new(&config.tasks, clock.now()),
             executor,
             completer,
+            settler,
+            backlog,
+            kinds: [Kind::Async, Kind::Sync]
+                .into_iter()
+                .filter(|kind| config.tasks.iter().any(|task| task.kind == *kind))
+                .collect(),
             reporter,
             clock,
             shutdown: shutdown.clone(),
@@ -143,12 +154,24 @@ impl Worker {
         shutdown.advance(Phase::Ready);
         let exit = engine.run().await;
 
-        // The engine is gone and with it the completer's sender: what is stored and settled is finished first. A broker
-        // that is away now would be waited for without end; a second signal is the way out.
-        tokio::select! {
-            _ = completing => {}
-            () = shutdown.reached(Phase::Cold) => {}
-        }
+        // The engine is gone and with it the senders: what is to be stored and settled is finished first. A server that
+        // is away now would be waited for without end; a second signal is the way out.
+        let finished = async { tokio::join!(completing, settling) };
+        let too_late = async {
+            shutdown.reached(Phase::Cold).await;
+            tokio::time::sleep(COLD_PATIENCE).await;
+        };
+        let exit = tokio::select! {
+            biased;
+            ended = finished => match ended {
+                (Ok(()), Ok(())) => exit,
+                _ => Err(Error::Stopped("the completer")),
+            },
+            () = too_late => {
+                tracing::error!("Some results were not stored and some messages not acknowledged before the shutdown");
+                exit.map(|_| Exit::Cold)
+            }
+        };
         sending.abort();
         match tokio::time::timeout(CLOSE_TIMEOUT, acknowledger.close()).await {
             Ok(Ok(0)) => {}
@@ -160,7 +183,11 @@ impl Worker {
     }
 }
 
+/// How long a shutdown waits for the server to take back what was not acknowledged.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a cold shutdown waits for results and acknowledgements that are on their way.
+const COLD_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Connects, again and again as `broker_connection_retry` says (`celery/worker/consumer/consumer.py: connection_for`).
 async fn connect(config: &Config, transport: &dyn Transport) -> Result<Connected> {

@@ -1,15 +1,15 @@
 //! The end of a task's path: what it published is confirmed, its result stored, its message settled.
 //!
-//! Protocol: items are taken in bursts. A job whose publications are not confirmed is put aside until they are; every
-//! other job of the burst goes on. The message of a task that has ended is settled after its result is stored: a crash
-//! between the two makes a late-acknowledged task run again rather than lose its result. Messages that are settled
-//! without a result, as those of tasks that start, do not wait for the store. While one burst is on its way the next
-//! gathers, so the bursts grow with the load.
+//! Protocol: items are taken in bursts. What belongs to a job whose publications are not confirmed is put aside until
+//! they are; the rest of the burst goes on. Results are stored first, and the messages of tasks that ended
+//! unacknowledged are settled after: a crash between the two makes such a task run again rather than lose its result.
+//! Messages that wait for no result are settled by a task of their own, so a store that is away does not hold them up.
+//! While one burst is on its way the next gathers, so the bursts grow with the load.
 //!
-//! Round trips per burst: one to store, at the same time one to settle, and one more if tasks ended unacknowledged.
-//! Copies per task: the encoded result meta.
+//! Round trips per burst: one to store, one to settle. Copies per task: the encoded result meta.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use celery_executor::{Failure, JobId, Outcome};
 use celery_results::{ResultStore, StoreResult};
@@ -19,25 +19,34 @@ use tokio::sync::mpsc;
 
 use crate::in_flight::InFlight;
 use crate::intake::{Reason, Refused};
-use crate::outbox::{Outbox, Sent, until_answered};
+use crate::outbox::{Away, Outbox, until_answered};
 use crate::report::{Reporter, log_ended};
 
 /// What is to be completed.
 #[derive(Debug)]
 pub(crate) enum Item {
-    /// A message to settle, whatever its task does.
-    Settle(Settlement),
-    /// A state to store before the task has ended.
-    Store(StoreResult),
+    /// A state to store before the task has ended; of a job, if it may have published something.
+    Store { job: Option<JobId>, result: StoreResult },
     /// A message that is not run.
     Refused(Box<Refused>),
     /// A task that has ended.
     Ended { job: JobId, in_flight: Box<InFlight>, outcome: Outcome },
 }
 
+impl Item {
+    fn job(&self) -> Option<JobId> {
+        match self {
+            Self::Store { job, .. } => *job,
+            Self::Refused(_) => None,
+            Self::Ended { job, .. } => Some(*job),
+        }
+    }
+}
+
 /// Stores and settles. Runs until the sender of `items` is gone and everything is done.
 pub(crate) struct Completer {
     pub(crate) items: mpsc::UnboundedReceiver<Item>,
+    pub(crate) backlog: Arc<AtomicUsize>,
     pub(crate) results: Option<Arc<dyn ResultStore>>,
     pub(crate) acknowledger: Arc<dyn Acknowledger>,
     pub(crate) outbox: Outbox,
@@ -47,93 +56,98 @@ pub(crate) struct Completer {
 
 #[derive(Default)]
 struct Burst {
-    /// Settled at once.
-    settle: Vec<Settlement>,
+    items: usize,
     store: Vec<StoreResult>,
-    /// Settled when the results are stored.
-    settle_stored: Vec<Settlement>,
+    settle: Vec<Settlement>,
 }
 
-type Parked = Vec<(JobId, Box<InFlight>, Outcome)>;
+const BURST: usize = 512;
+
+/// Settles the messages that wait for no result: of tasks that start, and of those that are given back.
+pub(crate) async fn settle_at_once(
+    mut settlements: mpsc::UnboundedReceiver<Settlement>,
+    acknowledger: Arc<dyn Acknowledger>,
+) {
+    let mut batch = Vec::with_capacity(BURST);
+    while settlements.recv_many(&mut batch, BURST).await > 0 {
+        settle(&*acknowledger, &batch).await;
+        batch.clear();
+    }
+}
 
 impl Completer {
     pub(crate) async fn run(mut self) {
-        const BURST: usize = 512;
-        let mut items = Vec::with_capacity(BURST);
-        let mut parked: Parked = Vec::new();
+        let mut came = Vec::with_capacity(BURST);
+        let mut parked = Vec::new();
         let mut open = true;
         while open || !parked.is_empty() {
             tokio::select! {
-                count = self.items.recv_many(&mut items, BURST), if open => open = count > 0,
+                count = self.items.recv_many(&mut came, BURST), if open => open = count > 0,
                 () = self.outbox.confirmed(), if !parked.is_empty() => {}
             }
             let mut burst = Burst::default();
-            for (job, in_flight, outcome) in std::mem::take(&mut parked) {
-                self.end(job, in_flight, outcome, &mut burst, &mut parked);
-            }
-            for item in items.drain(..) {
-                match item {
-                    Item::Settle(settlement) => burst.settle.push(settlement),
-                    Item::Store(result) => burst.store.push(result),
-                    Item::Refused(refused) => self.refuse(refused, &mut burst),
-                    Item::Ended { job, in_flight, outcome } => {
-                        self.end(job, in_flight, outcome, &mut burst, &mut parked);
-                    }
+            for item in std::mem::take(&mut parked).into_iter().chain(came.drain(..)) {
+                if item.job().is_some_and(|job| self.outbox.is_pending(job)) {
+                    parked.push(item);
+                } else {
+                    self.complete(item, &mut burst);
                 }
             }
-            self.write(burst).await;
+            self.store(&burst.store).await;
+            if !burst.settle.is_empty() {
+                settle(&*self.acknowledger, &burst.settle).await;
+            }
+            self.backlog.fetch_sub(burst.items, Ordering::Relaxed);
         }
     }
 
-    fn refuse(&self, refused: Box<Refused>, burst: &mut Burst) {
+    fn complete(&self, item: Item, burst: &mut Burst) {
+        burst.items += 1;
+        match item {
+            Item::Store { job: Some(job), .. } if self.outbox.is_refused(job) => {}
+            Item::Store { result, .. } => burst.store.push(result),
+            Item::Refused(refused) => self.refuse(*refused, burst),
+            Item::Ended { job, in_flight, outcome } => self.end(job, &in_flight, outcome, burst),
+        }
+    }
+
+    fn refuse(&self, refused: Refused, burst: &mut Burst) {
         burst.store.extend(self.reporter.refused(&refused, self.clock.now()));
-        burst.settle_stored.push(match refused.reason {
+        burst.settle.push(match refused.reason {
             Reason::Unknown => Settlement::Reject(refused.tag),
             _ => Settlement::Ack(refused.tag),
         });
     }
 
-    fn end(
-        &self,
-        job: JobId,
-        in_flight: Box<InFlight>,
-        outcome: Outcome,
-        burst: &mut Burst,
-        parked: &mut Parked,
-    ) {
-        let outcome = match self.outbox.sent(job) {
-            Sent::Confirmed => outcome,
-            Sent::Pending => {
-                parked.push((job, in_flight, outcome));
+    fn end(&self, job: JobId, in_flight: &InFlight, outcome: Outcome, burst: &mut Burst) {
+        let outcome = match (self.outbox.take_refusal(job), outcome) {
+            (Some(reason), Outcome::Succeeded(_) | Outcome::Retried { .. }) => publication_refused(&reason),
+            (_, outcome) => outcome,
+        };
+        log_ended(in_flight, &outcome);
+        burst.store.extend(self.reporter.outcome(in_flight, &outcome, self.clock.now()));
+        if !in_flight.acked {
+            burst.settle.push(settlement(in_flight.tag.clone(), in_flight, &outcome));
+        }
+    }
+
+    /// Stores a burst, again and again while the store is away.
+    async fn store(&self, batch: &[StoreResult]) {
+        let Some(results) = self.results.as_ref().filter(|_| !batch.is_empty()) else { return };
+        let mut away = Away::new("store results");
+        while let Err(error) = results.store(batch).await {
+            if !error.is_transient() {
+                tracing::error!("Cannot store some of {} results: {error}", batch.len());
                 return;
             }
-            Sent::Refused(reason) => publication_refused(&reason),
-        };
-        log_ended(&in_flight, &outcome);
-        burst.store.extend(self.reporter.outcome(&in_flight, &outcome, self.clock.now()));
-        if !in_flight.acked {
-            burst.settle_stored.push(settlement(in_flight.tag.clone(), &in_flight, &outcome));
+            away.pause(&error).await;
         }
     }
+}
 
-    async fn write(&self, burst: Burst) {
-        tokio::join!(self.settle(&burst.settle), self.store(&burst.store));
-        self.settle(&burst.settle_stored).await;
-    }
-
-    async fn settle(&self, batch: &[Settlement]) {
-        if batch.is_empty() {
-            return;
-        }
-        if let Err(error) = until_answered("acknowledge messages", || self.acknowledger.settle(batch)).await {
-            tracing::error!("Cannot acknowledge {} messages: {error}", batch.len());
-        }
-    }
-
-    async fn store(&self, batch: &[StoreResult]) {
-        if let (Some(results), false) = (&self.results, batch.is_empty()) {
-            store(&**results, batch).await;
-        }
+async fn settle(acknowledger: &dyn Acknowledger, batch: &[Settlement]) {
+    if let Err(error) = until_answered("acknowledge messages", || acknowledger.settle(batch)).await {
+        tracing::error!("Cannot acknowledge {} messages: {error}", batch.len());
     }
 }
 
@@ -157,22 +171,4 @@ fn publication_refused(reason: &str) -> Outcome {
         repr: format!("OperationalError({reason:?})"),
         ..Failure::default()
     })
-}
-
-/// Stores a burst, again and again while the store is away.
-async fn store(results: &dyn ResultStore, batch: &[StoreResult]) {
-    let mut pause = std::time::Duration::from_millis(50);
-    let mut said = false;
-    while let Err(error) = results.store(batch).await {
-        if !error.is_transient() {
-            tracing::error!("Cannot store {} results: {error}", batch.len());
-            return;
-        }
-        if !said {
-            said = true;
-            tracing::warn!("Cannot store results for now, trying again until the store is back: {error}");
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(std::time::Duration::from_secs(2));
-    }
 }

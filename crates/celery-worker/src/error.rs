@@ -10,6 +10,9 @@ pub enum Error {
     /// The broker cannot be used.
     #[error("broker: {0}")]
     Broker(#[from] celery_transport::Error),
+    /// A part of the worker has stopped because of a bug.
+    #[error("{0} has stopped because of a bug")]
+    Stopped(&'static str),
     /// The broker did not come back within `broker_connection_max_retries`.
     #[error("broker: gave up after {retries} retries: {last}")]
     BrokerGone {

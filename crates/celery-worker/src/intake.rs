@@ -10,6 +10,7 @@ use celery_executor::{Job, Limits};
 use celery_protocol::{Body, Expires, Message, TaskHeaders, V1Task};
 use celery_scheduler::parse_timestamp;
 use celery_transport::{Delivery, DeliveryTag};
+use tokio::time::Instant;
 
 use crate::in_flight::{Admitted, Arguments, InFlight, JobIds};
 use crate::{Config, TaskSpec};
@@ -102,7 +103,11 @@ impl Intake {
         let arguments = self.result_extended.then(|| arguments(&message)).flatten();
         let job = Job::new(self.ids.next(), *index, message)
             .with_limits(limits)
-            .with_report_start(spec.track_started);
+            .with_expiry(times.expires.and_then(|expires| {
+                Instant::now().checked_add(expires.duration_since(now).unwrap_or_default())
+            }))
+            .with_report_start(spec.track_started)
+            .with_wants_result(!(spec.ignore_result || headers.ignore_result));
         let spec = Arc::clone(spec);
         let kind = spec.kind;
         let in_flight = Box::new(InFlight { tag, queue, headers, spec, arguments, acked: false });
@@ -157,7 +162,10 @@ impl Times {
         let eta = headers.eta.as_deref().map(parse_timestamp).transpose();
         let expires = match &headers.expires {
             Some(Expires::Iso(text)) => parse_timestamp(text).map(Some),
-            Some(Expires::Seconds(seconds)) => Ok(Some(now + Duration::from_secs_f64(seconds.max(0.0)))),
+            // A time too far to be written down is no expiry.
+            Some(Expires::Seconds(seconds)) => {
+                Ok(Duration::try_from_secs_f64(seconds.max(0.0)).ok().and_then(|wait| now.checked_add(wait)))
+            }
             None => Ok(None),
         };
         let eta = eta.map_err(|error| format!("invalid ETA: {error}"))?;

@@ -55,17 +55,6 @@ pub struct Outbox(Arc<Shared>);
 #[derive(Debug)]
 pub(crate) struct OutboxReceiver(mpsc::UnboundedReceiver<Item>);
 
-/// What the outbox knows of a job that has ended.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Sent {
-    /// All it published is with the broker.
-    Confirmed,
-    /// Something is still on its way.
-    Pending,
-    /// The broker refused something for good.
-    Refused(String),
-}
-
 impl Outbox {
     pub(crate) fn new(capacity: usize) -> (Self, OutboxReceiver) {
         let (sender, receiver) = mpsc::unbounded_channel();
@@ -94,16 +83,9 @@ impl Outbox {
         self.0.sender.send(Item::Declare(queue)).map_err(|_| OutboxError::Closed)
     }
 
-    pub(crate) fn sent(&self, job: JobId) -> Sent {
-        let mut pending = self.pending();
-        match pending.get_mut(&job) {
-            None => Sent::Confirmed,
-            Some(entry) if entry.count > 0 => Sent::Pending,
-            Some(_) => match pending.remove(&job).and_then(|entry| entry.refused) {
-                Some(reason) => Sent::Refused(reason),
-                None => Sent::Confirmed,
-            },
-        }
+    /// Why something that an ended job published was refused for good, if it was; the job is forgotten.
+    pub(crate) fn take_refusal(&self, job: JobId) -> Option<String> {
+        self.pending().remove(&job).and_then(|entry| entry.refused)
     }
 
     /// Waits until something more was confirmed.
@@ -115,15 +97,27 @@ impl Outbox {
         self.0.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn confirm(&self, jobs: &[JobId], refused: Option<&str>) {
-        self.0.waiting.fetch_sub(jobs.len(), Ordering::Relaxed);
+    /// Whether something that the job published is still on its way.
+    pub(crate) fn is_pending(&self, job: JobId) -> bool {
+        self.pending().get(&job).is_some_and(|entry| entry.count > 0)
+    }
+
+    /// Whether something that the job published was refused for good.
+    pub(crate) fn is_refused(&self, job: JobId) -> bool {
+        self.pending().get(&job).is_some_and(|entry| entry.refused.is_some())
+    }
+
+    fn confirm(&self, job: JobId, refused: Option<String>) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
         let mut pending = self.pending();
-        for job in jobs {
-            if let Some(entry) = pending.get_mut(job) {
-                entry.count -= 1;
-                if let Some(reason) = refused {
-                    entry.refused = Some(reason.to_owned());
-                }
+        if let Some(entry) = pending.get_mut(&job) {
+            entry.count -= 1;
+            if let Some(reason) = refused {
+                tracing::error!("A message that a task sent was refused: {reason}");
+                entry.refused = Some(reason);
+            }
+            if entry.count == 0 && entry.refused.is_none() {
+                pending.remove(&job);
             }
         }
         drop(pending);
@@ -154,20 +148,34 @@ pub(crate) async fn run(outbox: Outbox, mut receiver: OutboxReceiver, publisher:
     }
 }
 
+/// Sends a burst and again what the broker could not take, until each publication has its answer.
 async fn send(
     outbox: &Outbox,
     publisher: &dyn Publisher,
     jobs: &mut Vec<JobId>,
     batch: &mut Vec<Publication>,
 ) {
-    if batch.is_empty() {
-        return;
+    let mut away = Away::new("publish");
+    while !batch.is_empty() {
+        let answers = publisher.publish(batch).await;
+        let mut again: (Vec<JobId>, Vec<Publication>) = Default::default();
+        let mut lost = None;
+        for ((job, publication), answer) in jobs.drain(..).zip(batch.drain(..)).zip(answers) {
+            match answer {
+                Ok(()) => outbox.confirm(job, None),
+                Err(error) if error.is_transient() => {
+                    again.0.push(job);
+                    again.1.push(publication);
+                    lost = Some(error);
+                }
+                Err(error) => outbox.confirm(job, Some(error.to_string())),
+            }
+        }
+        (*jobs, *batch) = again;
+        if let Some(error) = lost {
+            away.pause(&error).await;
+        }
     }
-    let refused =
-        until_answered("publish", || publisher.publish(batch)).await.err().map(|error| error.to_string());
-    outbox.confirm(jobs, refused.as_deref());
-    jobs.clear();
-    batch.clear();
 }
 
 async fn declare(publisher: &dyn Publisher, queue: Queue) {
@@ -178,25 +186,41 @@ async fn declare(publisher: &dyn Publisher, queue: Queue) {
 
 /// Repeats `call` while the broker is away, with a growing pause. Said once.
 pub(crate) async fn until_answered<T, F>(
-    what: &str,
+    what: &'static str,
     mut call: impl FnMut() -> F,
 ) -> celery_transport::Result<T>
 where
     F: Future<Output = celery_transport::Result<T>>,
 {
-    let mut pause = Duration::from_millis(50);
-    let mut said = false;
+    let mut away = Away::new(what);
     loop {
         match call().await {
-            Err(error) if error.is_transient() => {
-                if !said {
-                    tracing::warn!("Cannot {what} for now, trying again until the broker is back: {error}");
-                    said = true;
-                }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(2));
-            }
+            Err(error) if error.is_transient() => away.pause(&error).await,
             answer => return answer,
         }
+    }
+}
+
+/// A broker or a store that does not answer: said once, then waited for with growing pauses.
+#[derive(Debug)]
+pub(crate) struct Away {
+    what: &'static str,
+    pause: Duration,
+    said: bool,
+}
+
+impl Away {
+    /// `what` is what cannot be done meanwhile: "publish", "store results".
+    pub(crate) fn new(what: &'static str) -> Self {
+        Self { what, pause: Duration::from_millis(50), said: false }
+    }
+
+    pub(crate) async fn pause(&mut self, error: &(dyn std::fmt::Display + Sync)) {
+        if !self.said {
+            self.said = true;
+            tracing::warn!("Cannot {} for now, trying again until the server is back: {error}", self.what);
+        }
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(Duration::from_secs(2));
     }
 }

@@ -12,7 +12,8 @@ fn row(argument: &Arg) -> String {
     let long = argument.get_long().map(|long| format!("`--{long}`"));
     let value = argument.get_value_names().filter(|_| argument.get_action().takes_values());
     let value = value.map_or(String::new(), |names| format!(" `{}`", names[0]));
-    let environment = argument.get_env().map_or(String::new(), |name| format!(" (`{}`)", name.to_string_lossy()));
+    let environment =
+        argument.get_env().map_or(String::new(), |name| format!(" (`{}`)", name.to_string_lossy()));
     let help = argument.get_help().map(ToString::to_string).unwrap_or_default().replace('|', "\\|");
     let name = if argument.is_positional() { String::from("arguments") } else { long.unwrap_or_default() };
     format!("| {}{name}{value} | {help}{environment} |\n", short.unwrap_or_default())
@@ -28,7 +29,8 @@ fn page() -> String {
     let worker = command.find_subcommand("worker").expect("the worker command");
     let mut headings: Vec<(String, Vec<&Arg>)> = Vec::new();
     let global = command.get_arguments().map(|argument| ("Before or after the command", argument));
-    let own = worker.get_arguments().map(|argument| (argument.get_help_heading().unwrap_or("Arguments"), argument));
+    let own =
+        worker.get_arguments().map(|argument| (argument.get_help_heading().unwrap_or("Arguments"), argument));
     for (heading, argument) in global.chain(own).filter(|(_, argument)| !argument.is_hide_set()) {
         match headings.iter_mut().find(|(name, _)| name == heading) {
             Some((_, arguments)) => arguments.push(argument),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import signals
+from celery.app import trace
 from celery.app.task import Task
 from celery.backends.base import BaseBackend, DisabledBackend
 from celery.backends.redis import RedisBackend
@@ -30,7 +31,6 @@ class Entry:
     """A task, and which parts of its lifecycle have to run in Python."""
 
     __slots__ = (
-        "backend",
         "delegated",
         "function",
         "hooked",
@@ -38,23 +38,31 @@ class Entry:
         "is_async",
         "loader",
         "resultrepr_maxsize",
+        "stores",
         "task",
         "throws",
     )
 
     def __init__(self, task: Task, rust_results: bool) -> None:
+        # The tracer is never run. Instrumentation (Sentry, OpenTelemetry) patches its builder and wraps the task there.
+        task.__trace__ = trace.build_tracer(task.name, task, task.app.loader, app=task.app)
         self.task = task
         self.is_async = task_kind(task) == "async"
         # As the stock tracer: an overridden `__call__` is called, otherwise `run` itself.
         self.function: Callable[..., Any] = task if _overrides(task, "__call__") else task.run
         self.hooks = frozenset(name for name in _HOOKS if _overrides(task, name))
         self.loader = task.app.loader
-        self.backend: BaseBackend = task.backend
         self.throws = tuple(task.throws or ())
         self.resultrepr_maxsize = task.resultrepr_maxsize
         #: Results of this task are stored by its own backend, in Python.
-        self.delegated = not (isinstance(self.backend, DisabledBackend) or (rust_results and _is_app_backend(task)))
+        self.stores = not isinstance(self.backend, DisabledBackend)
+        self.delegated = self.stores and not (rust_results and _is_app_backend(task))
         self.hooked = bool(self.hooks) or self.delegated or _loader_has_hooks(self.loader)
+
+    @property
+    def backend(self) -> BaseBackend:
+        """The task's backend, which Celery makes one of for each thread."""
+        return self.task.backend
 
     def is_plain(self) -> bool:
         """Say whether nothing has to run in Python around the body."""
@@ -74,7 +82,7 @@ def _overrides(task: Task, name: str) -> bool:
 
 def _is_app_backend(task: Task) -> bool:
     """Say whether the task uses the backend of the app, rather than one of its own."""
-    return vars(type(task)).get("backend") in (None, task.app.backend)
+    return task.backend is task.app.backend
 
 
 def _loader_has_hooks(loader: Any) -> bool:

@@ -88,7 +88,9 @@ async def run_async(job: Any) -> None:
         else:
             result = await run_body(job, args, kwargs)
         job.succeed(result)
-    except GeneratorExit:
+    except GeneratorExit as error:
+        # Reporting does not await, so it is allowed here.
+        _raised(job, error)
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a task raises is its outcome
         _raised(job, error)
@@ -122,6 +124,8 @@ def _raised(job: Any, error: BaseException) -> None:
             job.ignore()
         else:
             tell_raised(job, plain(error))
+    except Exception as again:  # noqa: BLE001 - an exception that cannot be described is an outcome as well
+        job.lose(f"{type(error).__name__}, and {type(again).__name__} while describing it")
     finally:
         _release(error)
 
@@ -144,16 +148,25 @@ async def run_full(job: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode
                 await mode.hook(job, task.before_start(uuid, args, kwargs))
             job.start()
             value = await mode.body(job, args, kwargs)
+            if job.abandoned:
+                # Too late: the hard limit has been stored.
+                job.ignore()
+                return
             await _succeeded(job, request, value, mode)
             state = "SUCCESS"
-        except GeneratorExit:
+        except GeneratorExit as error:
+            _raised(job, error)
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a task raises is its outcome
             value = plain(error)
             if job.abandoned:
                 job.ignore()
                 return
-            state = await _failed(job, request, value, mode)
+            try:
+                state = await _failed(job, request, value, mode)
+            except Exception as again:  # noqa: BLE001
+                logger.exception("Task %s[%s]: storing its failure failed: %r", task.name, uuid, again)
+                _raised(job, value)
         else:
             await _after_success(job, uuid, args, kwargs, value, mode)
         if "after_return" in entry.hooks and state in ("SUCCESS", "FAILURE"):
@@ -163,12 +176,19 @@ async def run_full(job: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode
             signals.task_postrun.send(
                 sender=task, task_id=uuid, task=task, args=args, kwargs=kwargs, retval=value, state=state
             )
-            entry.backend.process_cleanup()
-            entry.loader.on_process_cleanup()
+            _clean_up(entry)
         finally:
             job.end()
             if isinstance(value, BaseException):
                 _release(value)
+
+
+def _clean_up(entry: Any) -> None:
+    try:
+        entry.backend.process_cleanup()
+        entry.loader.on_process_cleanup()
+    except Exception as error:  # noqa: BLE001
+        logger.error("Process cleanup failed: %r", error, exc_info=True)
 
 
 async def _succeeded(job: Any, request: Any, value: Any, mode: Mode) -> None:

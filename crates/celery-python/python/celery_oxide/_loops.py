@@ -10,9 +10,13 @@ from concurrent.futures import Future
 from contextvars import Context, copy_context
 from typing import Any
 
+from celery.utils.log import get_logger
+
 from celery_oxide import _limits
 from celery_oxide._lifecycle import run_async, under_limit
 from celery_oxide._request import current
+
+logger = get_logger("celery.worker")
 
 _HAS_EAGER_TASKS = sys.version_info >= (3, 12)
 
@@ -26,34 +30,59 @@ class LoopThread(threading.Thread):
         self._entries = entries
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open = threading.Event()
+        self._stopping = False
+        self._failure: BaseException | None = None
 
     def open(self) -> None:
         """Start the thread and return when its loop takes jobs."""
         self.start()
         self._open.wait()
+        if self._failure is not None:
+            raise OSError(f"cannot start an event loop: {self._failure!r}") from self._failure
 
     def stop(self) -> None:
         """End the loop after what it is doing now."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop)
+
+    def _stop(self) -> None:
+        self._stopping = True
+        assert self._loop is not None
+        self._loop.stop()
 
     def run(self) -> None:
         """Run the loop until it is stopped, then end what tasks have left on it."""
-        self._loop = loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
         try:
+            self._loop = loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(loop)
             port = self._port
             port.open(loop, self._entries, self._start_job, self._finish_job, _expire_soft, _cancel)
             loop.add_reader(port.fileno(), port.drain)
-            loop.call_soon(self._open.set)
-            loop.run_forever()
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that opens the loop
+            self._failure = error
+            return
+        finally:
+            self._open.set()
+        try:
+            self._run_until_stopped(loop)
             loop.remove_reader(port.fileno())
             loop.run_until_complete(_cancel_all(loop))
             loop.run_until_complete(loop.shutdown_asyncgens())
         finally:
-            self._open.set()
             asyncio.set_event_loop(None)
             loop.close()
+
+    def _run_until_stopped(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run the loop on whatever a task does to it.
+
+        ``sys.exit()`` in a child task is raised again through ``run_forever``,
+        and a task may call ``loop.stop()``.
+        """
+        while not self._stopping:
+            try:
+                loop.run_forever()
+            except BaseException as error:  # noqa: BLE001
+                logger.exception("A task tried to end its event loop, which goes on: %r", error)
 
     def _start_job(self, job: Any) -> None:
         loop = self._loop
@@ -114,7 +143,7 @@ async def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
 
 
 #: Seconds that cancelled tasks get to clean up when the worker ends.
-_PATIENCE = 5.0
+_PATIENCE = 2.0
 
 
 def finish_on_loop(pool: Any, job: Any, awaitable: Awaitable[Any]) -> Any:

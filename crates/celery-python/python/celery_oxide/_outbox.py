@@ -13,11 +13,11 @@ from celery_oxide._request import current
 
 
 def running_job() -> Any:
-    """Give the job that the running code belongs to, ``None`` outside of tasks."""
+    """Give the job that the running code belongs to, ``None`` outside of tasks and after their end."""
     frame = current.get()
     while frame is not None and type(frame) is not Job:
         frame = frame.parent
-    return frame
+    return None if frame is None or frame.ended else frame
 
 
 def in_task() -> bool:

@@ -14,23 +14,23 @@ def tell_raised(job: Any, error: BaseException, *, stored: bool = False, end: bo
     """Tell the engine that the body raised *error*. Returns the state."""
     entry = job.entry
     if isinstance(error, Reject):
-        job.reject(bool(error.requeue), str(error))
+        job.reject(bool(error.requeue), _payload.text(str(error)))
         return "REJECTED"
     if isinstance(error, Ignore):
         job.ignore()
         return "IGNORED"
     text = _payload.traceback_text(error)
     if isinstance(error, Retry):
-        cause = None if error.exc is None else _payload.exception(entry.backend, error.exc)
-        job.retry(cause=cause, reason=str(error), traceback=text, stored=stored, end=end)
+        cause = None if error.exc is None else _payload.exception(error.exc)
+        job.retry(cause=cause, reason=_payload.text(str(error)), traceback=text, stored=stored, end=end)
         return "RETRY"
-    exc_type, exc_module, exc_message = _payload.exception(entry.backend, error)
+    exc_type, exc_module, exc_message = _payload.exception(error)
     job.fail(
         exc_type=exc_type,
         exc_module=exc_module,
         exc_message=exc_message,
         traceback=text,
-        repr=saferepr(error),
+        repr=_payload.text(saferepr(error)),
         expected=isinstance(error, entry.throws),
         stored=stored,
         end=end,

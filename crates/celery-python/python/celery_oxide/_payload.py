@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from celery import current_app
+from celery.utils.serialization import ensure_serializable
 from kombu import serialization
 from kombu.compression import decompress
 from kombu.utils import json as kombu_json
@@ -35,16 +36,22 @@ def children(results: list[Any]) -> str:
     return kombu_json.dumps([result.as_tuple() for result in results])
 
 
-def exception(backend: Any, error: BaseException) -> tuple[str, str, str]:
+def exception(error: BaseException) -> tuple[str, str, str]:
     """Give class name, module and arguments as JSON (``celery/backends/base.py: prepare_exception``)."""
-    prepared = backend.prepare_exception(error, "json")
-    return prepared["exc_type"], prepared["exc_module"], kombu_json.dumps(prepared["exc_message"])
+    cls = type(error)
+    arguments = ensure_serializable(error.args or (), kombu_json.dumps)
+    return text(cls.__qualname__), text(str(cls.__module__)), kombu_json.dumps(arguments)
 
 
 def traceback_text(error: BaseException) -> str:
     """Format the traceback of *error* without the frames of the worker's own."""
     shown = _without_worker(error.__traceback__)
-    return "".join(traceback.format_exception(type(error), error, shown))
+    return text("".join(traceback.format_exception(type(error), error, shown)))
+
+
+def text(words: str) -> str:
+    """Make *words* valid Unicode: a lone surrogate, as in the name of an odd file, is shown as an escape."""
+    return words.encode("utf-8", "backslashreplace").decode()
 
 
 def _without_worker(entry: TracebackType | None) -> TracebackType | None:

@@ -32,8 +32,16 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def _start(ctx: click.Context, **options: Any) -> None:
+    from celery_oxide._stock_options import translate
+    from celery_oxide._worker import run
+
+    given, unsupported = translate(ctx, options)
+    ctx.exit(run(ctx.obj.app, given, unsupported))
+
+
 def _install() -> None:
-    from celery.bin.base import CeleryOption
+    from celery.bin.base import CeleryOption, handle_preload_options
     from celery.bin.worker import worker
 
     stock = worker.callback
@@ -50,16 +58,13 @@ def _install() -> None:
             )
         )
 
+    start = handle_preload_options(_start)
+
     @click.pass_context
     def callback(ctx: click.Context, *args: Any, **options: Any) -> Any:
-        ours = {name: options.pop(name, None) for name in OPTIONS}
-        if all(value is None for value in ours.values()):
-            return stock(*args, **options)
-        from celery_oxide._stock_options import translate
-        from celery_oxide._worker import run
-
-        given, unsupported = translate(ctx, {**options, **ours})
-        ctx.exit(run(ctx.obj.app, given, unsupported))
+        if any(options.get(name) is not None for name in OPTIONS):
+            return start(ctx, **options)
+        return stock(*args, **{name: value for name, value in options.items() if name not in OPTIONS})
 
     callback._celery_oxide = True  # type: ignore[attr-defined]
     worker.callback = callback

@@ -20,11 +20,21 @@ class SettingsError(Exception):
 
 #: Settings that a stock worker reads and this one does not honour yet, and what holds instead.
 _UNSUPPORTED = {
+    "broker_connection_timeout": "connecting fails after 4 seconds",
+    "redis_max_connections": "the worker has three connections",
+    "redis_retry_on_timeout": "commands that timed out are always tried again",
+    "redis_socket_connect_timeout": "connecting fails after 4 seconds",
+    "redis_socket_timeout": "a command times out after 10 seconds",
+    "result_failure_expires": "failures are kept as long as other results",
     "worker_autoscaler": "there is nothing to scale",
+    "worker_cancel_long_running_tasks_on_connection_loss": "tasks go on while the broker is away",
+    "worker_consumer": "messages are fetched by the engine",
     "worker_deduplicate_successful_tasks": "redelivered tasks run again",
     "worker_eta_task_limit": "ETA tasks are held without a bound",
+    "worker_log_format": "the worker's own lines have Celery's default format",
     "worker_max_memory_per_child": "there are no child processes",
     "worker_max_tasks_per_child": "there are no child processes",
+    "worker_pool": "tasks run on event loops and threads",
     "worker_send_task_events": "task events are not sent yet",
     "worker_soft_shutdown_timeout": "a cold shutdown does not wait",
     "worker_state_db": "revoked tasks are not remembered yet",
@@ -71,6 +81,9 @@ def collect(app: Any, options: dict[str, Any], hostname: str) -> tuple[dict[str,
     names = sorted(app.tasks)
     entries = [Entry(app.tasks[name], rust_results) for name in names]
     loglevel = options.get("loglevel") or "WARNING"
+    for name in ("broker_use_ssl", "redis_backend_use_ssl"):
+        if conf.get(name):
+            raise SettingsError(f"{name} is set, but TLS is not supported yet")
     settings = {
         "hostname": hostname,
         "versions": f"Celery {celery_version}, {platform.python_implementation()} "
@@ -168,11 +181,11 @@ def _task(entry: Entry, conf: Any, options: dict[str, Any]) -> dict[str, Any]:
         "acks_late": bool(task.acks_late),
         "acks_on_failure": bool(_first(getattr(task, "acks_on_failure", None), either)),
         "acks_on_timeout": bool(_first(getattr(task, "acks_on_timeout", None), either)),
-        "ignore_result": bool(task.ignore_result),
+        "ignore_result": bool(task.ignore_result) or not entry.stores,
         "store_errors_even_if_ignored": bool(task.store_errors_even_if_ignored),
         "track_started": bool(task.track_started),
-        "soft_time_limit": _first(task.soft_time_limit, options.get("soft_time_limit"), conf.task_soft_time_limit),
-        "time_limit": _first(task.time_limit, options.get("time_limit"), conf.task_time_limit),
+        "soft_time_limit": _first(task.soft_time_limit or None, options.get("soft_time_limit"), conf.task_soft_time_limit),
+        "time_limit": _first(task.time_limit or None, options.get("time_limit"), conf.task_time_limit),
         "rate_limit": None if conf.worker_disable_rate_limits or not task.rate_limit else str(task.rate_limit),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from functools import partial
 from typing import Any
 
@@ -42,9 +43,9 @@ class SyncThreads:
         self._threads.append(thread)
         thread.start()
 
-    def close(self, timeout: float) -> bool:
-        """End the threads that have nothing to do. Returns whether all have ended."""
+    def close(self, deadline: float) -> bool:
+        """End the threads that have nothing to do, until *deadline*. Returns whether all have ended."""
         self._pool.close()
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
 import sys
+import time
 from typing import Any
 
 from celery import signals
@@ -20,8 +22,8 @@ from celery_oxide._outbox import EngineOutbox, in_task
 from celery_oxide._settings import SettingsError, collect, nodename, select_queues, unsupported_settings
 from celery_oxide._threads import SyncThreads
 
-#: Seconds that threads get to end when the worker does.
-_PATIENCE = 2.0
+#: Seconds that threads get to end when the worker does, all together.
+_PATIENCE = 5.0
 
 
 class WorkerInstance:
@@ -69,7 +71,7 @@ def _run(app: Any, options: dict[str, Any], unsupported: list[str]) -> int:
     if not custom_logging and app.conf.worker_redirect_stdouts:
         app.log.redirect_stdouts(app.conf.worker_redirect_stdouts_level)
     try:
-        return _serve(engine, entries, settings, instance)
+        return _serve(engine, entries, settings, instance, lock)
     finally:
         if lock is not None:
             lock.release()
@@ -113,7 +115,9 @@ def _set_up_logging(app: Any, settings: dict[str, Any]) -> bool:
     )
 
 
-def _serve(engine: Any, entries: list[Any], settings: dict[str, Any], instance: WorkerInstance) -> int:
+def _serve(
+    engine: Any, entries: list[Any], settings: dict[str, Any], instance: WorkerInstance, lock: Any
+) -> int:
     loops = [LoopThread(index, port, entries) for index, port in enumerate(engine.ports)]
     threads = SyncThreads(engine.pool, settings["sync_workers"])
     signals.worker_process_init.send(sender=None)
@@ -122,10 +126,17 @@ def _serve(engine: Any, entries: list[Any], settings: dict[str, Any], instance: 
     threads.open(entries)
     engine.start()
     _follow(engine, instance)
+    failure = None
     try:
-        return engine.join()
-    finally:
-        _end(loops, threads, instance)
+        code = engine.join()
+    except (OSError, RuntimeError) as error:
+        failure, code = error, 1
+    if not _end(loops, threads, instance, code) or code != 0:
+        # A body that does not end, or a thread of an executor, would be waited for by the interpreter, for ever.
+        if failure is not None:
+            print(f"error: {failure}", file=sys.stderr)
+        _leave_at_once(code, lock)
+    return code
 
 
 def _follow(engine: Any, instance: WorkerInstance) -> None:
@@ -150,22 +161,24 @@ def _follow(engine: Any, instance: WorkerInstance) -> None:
             return
 
 
-def _end(loops: list[LoopThread], threads: SyncThreads, instance: WorkerInstance) -> None:
-    signals.worker_process_shutdown.send(sender=None, pid=os.getpid(), exitcode=0)
+def _end(loops: list[LoopThread], threads: SyncThreads, instance: WorkerInstance, code: int) -> bool:
+    """End the threads. Returns whether all have ended in time."""
+    signals.worker_process_shutdown.send(sender=None, pid=os.getpid(), exitcode=code)
     for loop in loops:
         loop.stop()
+    deadline = time.monotonic() + _PATIENCE
     for loop in loops:
-        loop.join(_PATIENCE + 5.0)
-    ended = threads.close(_PATIENCE)
+        loop.join(max(0.0, deadline - time.monotonic()))
+    ended = threads.close(deadline)
     signals.worker_shutdown.send(sender=instance)
-    if not ended or any(loop.is_alive() for loop in loops):
-        # A body that does not end would be waited for by the interpreter, for ever.
-        _leave_at_once()
+    return ended and not any(loop.is_alive() for loop in loops)
 
 
-def _leave_at_once() -> None:
-    logging.shutdown()
+def _leave_at_once(code: int, lock: Any) -> None:
+    if lock is not None:
+        lock.release()
+    atexit._run_exitfuncs()
     for stream in (sys.__stdout__, sys.__stderr__):
         if stream is not None:
             stream.flush()
-    os._exit(1)
+    os._exit(code)

@@ -72,12 +72,17 @@ impl ResultStore for Valkey {
 
     async fn store(&self, batch: &[StoreResult]) -> Result<()> {
         let mut rest = batch;
+        let mut refused = Ok(());
         while !rest.is_empty() {
             let (some, others) = rest.split_at(fitting(rest));
-            self.store_some(some).await?;
+            match self.store_some(some).await {
+                // The others have nothing to do with what was refused.
+                Err(error) if !error.is_transient() => refused = refused.and(Err(error)),
+                stored => stored?,
+            }
             rest = others;
         }
-        Ok(())
+        refused
     }
 
     async fn get(&self, task_id: &str) -> Result<Option<Bytes>> {

@@ -21,7 +21,13 @@ pub(super) struct ValkeyPublisher {
 }
 
 /// One command of a batch.
-enum Send {
+struct Send {
+    /// The publications that it sends, by their place in the batch.
+    of: Vec<usize>,
+    what: What,
+}
+
+enum What {
     /// Messages in a row for the same list.
     Push(Key, Vec<Value>),
     /// To whoever listens now.
@@ -30,7 +36,7 @@ enum Send {
 
 impl ValkeyPublisher {
     /// The bindings of the exchanges that have some, in one round trip.
-    async fn tables<'a>(&self, batch: &'a [Publication]) -> Result<HashMap<&'a str, Vec<String>>> {
+    async fn tables<'a>(&self, batch: &'a [Publication]) -> HashMap<&'a str, Result<Vec<String>>> {
         let mut exchanges: Vec<&str> = Vec::new();
         for publication in batch {
             let exchange = publication.exchange.as_str();
@@ -40,33 +46,41 @@ impl ValkeyPublisher {
             }
         }
         if exchanges.is_empty() {
-            return Ok(HashMap::new());
+            return HashMap::new();
         }
-        let error = |error| self.commands.error(&error);
         let pipeline = self.commands.client().pipeline();
         for exchange in &exchanges {
             let [bindings, _] = self.keys.bindings(exchange);
-            let () = pipeline.smembers(bindings).await.map_err(error)?;
+            // A command of a pipeline is only written down here: its answer comes with the others.
+            let _: Result<(), _> = pipeline.smembers(bindings).await;
         }
-        let tables: Vec<Value> =
-            pipeline.try_all().await.into_iter().collect::<Result<_, _>>().map_err(error)?;
-        Ok(exchanges
-            .into_iter()
-            .zip(tables.into_iter().map(|table| reply::strings(reply::elements(table))))
-            .collect())
+        let tables = pipeline.try_all::<Value>().await.into_iter().map(|table| {
+            table
+                .map(|table| reply::strings(reply::elements(table)))
+                .map_err(|error| self.commands.error(&error))
+        });
+        exchanges.into_iter().zip(tables).collect()
     }
 
     /// The queues that a publication reaches.
     ///
     /// Source: `kombu/transport/virtual/base.py: Channel.basic_publish`, `Channel._lookup`.
-    fn queues(&self, publication: &Publication, tables: &HashMap<&str, Vec<String>>) -> Vec<String> {
+    fn queues(
+        &self,
+        publication: &Publication,
+        tables: &HashMap<&str, Result<Vec<String>>>,
+    ) -> Result<Vec<String>> {
         if publication.exchange.is_empty() {
-            return vec![publication.routing_key.clone()];
+            return Ok(vec![publication.routing_key.clone()]);
         }
-        let table = tables.get(publication.exchange.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let table = match tables.get(publication.exchange.as_str()) {
+            Some(Ok(table)) => table.as_slice(),
+            Some(Err(error)) => return Err(error.clone()),
+            None => &[],
+        };
         let queues = bindings::lookup(&self.keys, table, &publication.routing_key);
         if !queues.is_empty() {
-            return queues;
+            return Ok(queues);
         }
         if self.options.deadletter_queue.is_none() {
             tracing::warn!(
@@ -75,43 +89,74 @@ impl ValkeyPublisher {
                 publication.routing_key
             );
         }
-        self.options.deadletter_queue.iter().cloned().collect()
+        Ok(self.options.deadletter_queue.iter().cloned().collect())
     }
 }
 
 #[async_trait]
 impl Publisher for ValkeyPublisher {
-    async fn publish(&self, batch: &[Publication]) -> Result<()> {
-        let tables = self.tables(batch).await?;
+    async fn publish(&self, batch: &[Publication]) -> Vec<Result<()>> {
+        let tables = self.tables(batch).await;
+        let mut answers: Vec<Result<()>> = batch.iter().map(|_| Ok(())).collect();
         let mut sends: Vec<Send> = Vec::new();
-        for publication in batch {
+        for (index, publication) in batch.iter().enumerate() {
             let raw = envelope(publication);
             if publication.exchange_type == "fanout" && !publication.exchange.is_empty() {
-                sends.push(Send::Publish(
-                    self.keys.channel(&publication.exchange, &publication.routing_key),
-                    raw,
-                ));
+                let channel = self.keys.channel(&publication.exchange, &publication.routing_key);
+                sends.push(Send { of: vec![index], what: What::Publish(channel, raw) });
                 continue;
             }
             let priority = publication.message.properties.priority.unwrap_or(0);
-            for queue in self.queues(publication, &tables) {
+            let queues = match self.queues(publication, &tables) {
+                Ok(queues) => queues,
+                Err(error) => {
+                    answers[index] = Err(error);
+                    continue;
+                }
+            };
+            for queue in queues {
                 let list = self.keys.list_for(&queue, priority);
+                let value = Value::Bytes(raw.clone());
                 match sends.last_mut() {
-                    Some(Send::Push(last, values)) if *last == list => values.push(Value::Bytes(raw.clone())),
-                    _ => sends.push(Send::Push(list, vec![Value::Bytes(raw.clone())])),
+                    Some(Send { of, what: What::Push(last, values) }) if *last == list => {
+                        of.push(index);
+                        values.push(value);
+                    }
+                    _ => sends.push(Send { of: vec![index], what: What::Push(list, vec![value]) }),
                 }
             }
         }
-        let error = |error| self.commands.error(&error);
         let pipeline = self.commands.client().pipeline();
+        let mut of = Vec::with_capacity(sends.len());
         for send in sends {
-            let () = match send {
-                Send::Push(list, values) => pipeline.lpush(list, values).await,
-                Send::Publish(channel, raw) => pipeline.publish(channel, raw).await,
-            }
-            .map_err(error)?;
+            // A command of a pipeline is only written down here: its answer comes with the others.
+            let _: Result<(), _> = match send.what {
+                What::Push(list, values) => pipeline.lpush(list, values).await,
+                What::Publish(channel, raw) => pipeline.publish(channel, raw).await,
+            };
+            of.push(send.of);
         }
-        pipeline.try_all::<Value>().await.into_iter().try_for_each(|sent| sent.map(|_| ())).map_err(error)
+        if of.is_empty() {
+            return answers;
+        }
+        let mut sent = pipeline.try_all::<Value>().await.into_iter();
+        let mut last = None;
+        for of in of {
+            // A connection that is lost answers once for all that follows.
+            let failure = match sent.next() {
+                Some(answer) => {
+                    last = answer.err().map(|error| self.commands.error(&error));
+                    last.clone()
+                }
+                None => last.clone(),
+            };
+            if let Some(failure) = failure {
+                for index in of {
+                    answers[index] = Err(failure.clone());
+                }
+            }
+        }
+        answers
     }
 
     async fn declare(&self, queues: &[Queue]) -> Result<()> {

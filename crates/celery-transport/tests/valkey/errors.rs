@@ -78,7 +78,7 @@ async fn a_full_server_takes_nothing_but_can_be_drained() {
     let _: fred::types::Value =
         client.custom(fred::cmd!("CONFIG"), vec!["SET", "maxmemory", "1"]).await.unwrap();
     let message = celery_protocol::Message::from_envelope(TASK.as_bytes()).unwrap();
-    let error = publisher.publish(&[Publication::new("", "celery", message)]).await.unwrap_err();
+    let error = publisher.publish_all(&[Publication::new("", "celery", message)]).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     let deliveries = fetch(&mut *consumer, 2).await;
     // Leases are renewed all the same, so the other worker does not take the messages away.

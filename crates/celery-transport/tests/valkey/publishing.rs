@@ -34,7 +34,7 @@ async fn the_default_exchange_names_the_queue() {
         Publication::new("", "celery", message(Some(200))),
         Publication::new("", "other", message(Some(4))),
     ];
-    publisher.publish(&batch).await.unwrap();
+    publisher.publish_all(&batch).await.unwrap();
     assert_eq!(keys(&client).await, ["celery", "celery\x06\x169", "other\x06\x163"]);
     let raws: Vec<Bytes> = client.lrange("celery", 0, -1).await.unwrap();
     assert_eq!(raws.len(), 2);
@@ -77,7 +77,7 @@ async fn other_exchanges_go_by_their_bindings() {
     assert_eq!(members.len(), 2);
     let publication = |exchange: &str, key: &str| Publication::new(exchange, key, message(None));
     publisher
-        .publish(&[
+        .publish_all(&[
             publication("topics", "feed.x").of_type("topic"),
             publication("topics", "feed.x.y").of_type("topic"),
             publication("directs", "feed.x"),
@@ -97,7 +97,7 @@ async fn what_no_binding_takes_goes_to_the_dead_letter_queue() {
     let server = Server::start().await;
     let client = server.client().await;
     let publisher = broker(&server.url(), json!({"deadletter_queue": "dead"})).publisher().await.unwrap();
-    publisher.publish(&[Publication::new("nowhere", "x", message(None))]).await.unwrap();
+    publisher.publish_all(&[Publication::new("nowhere", "x", message(None))]).await.unwrap();
     assert_eq!(length(&client, "dead").await, 1);
 }
 
@@ -109,7 +109,7 @@ async fn fanout_exchanges_are_channels() {
     listener.psubscribe("/0.celeryev/*").await.unwrap();
     let publisher = broker(&server.url(), json!({})).publisher().await.unwrap();
     let event = Publication::new("celeryev", "worker.heartbeat", message(None)).of_type("fanout");
-    publisher.publish(&[event]).await.unwrap();
+    publisher.publish_all(&[event]).await.unwrap();
     let received = messages.recv().await.unwrap();
     assert_eq!(&*received.channel, "/0.celeryev/worker.heartbeat");
     let raw = received.value.into_bytes().unwrap();
