@@ -1,1 +1,15 @@
-//! The harness of the end-to-end tests.
+//! The harness of the end-to-end tests: a private Redis, the worker as a process, a stock Celery client.
+//!
+//! A test opens a [`Scene`](scene::Scene) for one app of `tests/apps`, starts a [`WorkerProcess`](worker::WorkerProcess)
+//! and reads states and results through a [`Client`](client::Client), which is upstream Celery and nothing else.
+//! Waiting is always for a condition with a deadline ([`wait::until`]).
+
+pub mod arena;
+pub mod client;
+pub mod http;
+pub mod paths;
+pub mod redis;
+pub mod scene;
+pub mod venv;
+pub mod wait;
+pub mod worker;

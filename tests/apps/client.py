@@ -1,0 +1,68 @@
+"""A stock Celery client over JSON lines: a request on standard input, a reply on standard output."""
+
+import importlib
+import json
+import os
+import sys
+import traceback
+from collections import Counter
+
+sys.path.insert(0, sys.argv[1])
+
+from tasks import app  # noqa: E402
+
+
+def send(request):
+    return app.send_task(request["task"], args=request["args"], **request["options"]).id
+
+
+def get(request):
+    result = app.AsyncResult(request["id"])
+    reply = {"value": None, "error": None}
+    try:
+        reply["value"] = result.get(timeout=request["timeout"])
+    except BaseException as exc:
+        kind = type(exc)
+        reply["error"] = {"type": kind.__name__, "module": kind.__module__, "args": exc.args, "text": str(exc)}
+    return {**reply, "state": result.state, "traceback": result.traceback}
+
+
+def state(request):
+    return app.AsyncResult(request["id"]).state
+
+
+def states(request):
+    keys = [app.backend.get_key_for_task(id) for id in request["ids"]]
+    found = []
+    for start in range(0, len(keys), 1000):
+        found += app.backend.mget(keys[start:start + 1000])
+    return Counter("PENDING" if meta is None else app.backend.decode(meta)["status"] for meta in found)
+
+
+def meta(request):
+    stored = app.backend.get(app.backend.get_key_for_task(request["id"]))
+    return None if stored is None else app.backend.decode(stored)
+
+
+def call(request):
+    module, function = request["function"].split(":")
+    return getattr(importlib.import_module(module), function)(*request["args"])
+
+
+OPERATIONS = {"send": send, "get": get, "state": state, "states": states, "meta": meta, "call": call}
+
+
+def main():
+    # What the app prints must not be taken for a reply.
+    replies = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            reply = {"reply": OPERATIONS[request["op"]](request)}
+        except Exception:
+            reply = {"error": traceback.format_exc()}
+        replies.write(json.dumps(reply, default=repr) + "\n")
+
+
+main()

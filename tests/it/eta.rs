@@ -1,0 +1,110 @@
+//! Countdown and ETA: when a task runs.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Result, ensure};
+use celery_oxide_tests::scene::Scene;
+use celery_oxide_tests::wait;
+use serde_json::json;
+
+/// How late a due task may start on a machine that does little else.
+const LATE: f64 = 0.1;
+
+fn now() -> Result<f64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64())
+}
+
+#[test]
+fn countdown_is_never_early_and_little_late() -> Result<()> {
+    let scene = Scene::open_alone("basic")?;
+    let mut client = scene.client()?;
+    let _worker = scene.worker(&[])?;
+    for task in ["tasks.stamp", "tasks.stamp_async"] {
+        // The first task of its kind pays for what only a first task pays for.
+        client.run(task, json!([]))?.success()?;
+        let mut delays = Vec::new();
+        for _ in 0..5 {
+            let before = now()?;
+            let id = client.send_with(task, json!([]), json!({"countdown": 0.8}))?;
+            let after = now()?;
+            let ran = client.get(&id, 10.0)?.success()?.as_f64().unwrap_or(0.0);
+            ensure!(ran >= before + 0.8, "{task} ran {:.3} s early", before + 0.8 - ran);
+            delays.push(ran - after - 0.8);
+        }
+        delays.sort_by(f64::total_cmp);
+        ensure!(delays[2] <= LATE, "{task} started late, by {delays:.3?} s");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_earlier_eta_overtakes_a_later_one() -> Result<()> {
+    let scene = Scene::open("basic")?;
+    let mut client = scene.client()?;
+    let _worker = scene.worker(&[])?;
+    let mut ids = Vec::new();
+    for countdown in [2.4, 1.2, 1.8] {
+        ids.push(client.send_with("tasks.stamp_async", json!([]), json!({"countdown": countdown}))?);
+    }
+    let mut stamps = Vec::new();
+    for id in &ids {
+        stamps.push(client.get(id, 10.0)?.success()?.as_f64().unwrap_or(0.0));
+    }
+    ensure!(stamps[1] < stamps[2] && stamps[2] < stamps[0], "they ran at {stamps:?}");
+    Ok(())
+}
+
+#[test]
+fn waiting_etas_do_not_keep_other_tasks_out() -> Result<()> {
+    let scene = Scene::open("basic")?;
+    let mut client = scene.client()?;
+    for _ in 0..100 {
+        client.send_with("tasks.add", json!([1, 1]), json!({"countdown": 3600}))?;
+        client.send_with("tasks.add_async", json!([1, 1]), json!({"countdown": 3600}))?;
+    }
+    let mut worker =
+        scene.worker(&["--sync-workers=1", "--loop-concurrency=1", "--prefetch-multiplier=1"])?;
+    ensure!(client.run("tasks.add", json!([1, 2]))?.success()? == json!(3));
+    ensure!(client.run("tasks.add_async", json!([1, 2]))?.success()? == json!(3));
+    ensure!(worker.terminate(Duration::from_secs(15))? == 0);
+    let held = scene.queued("celery")? + scene.unacked()?;
+    ensure!(held == 200, "the broker holds {held} of the 200 messages that wait");
+    Ok(())
+}
+
+#[test]
+fn a_waiting_eta_survives_a_restart() -> Result<()> {
+    let scene = Scene::open("basic")?;
+    let mut client = scene.client()?;
+    let mut worker = scene.worker(&[])?;
+    let before = now()?;
+    let id = client.send_with("tasks.stamp", json!([]), json!({"countdown": 6}))?;
+    wait::until_true("the worker to take the task", Duration::from_secs(5), || {
+        Ok(worker.log()?.contains(&id))
+    })?;
+    ensure!(worker.terminate(Duration::from_secs(10))? == 0);
+    let _worker = scene.worker(&[])?;
+    let ran = client.get(&id, 20.0)?.success()?.as_f64().unwrap_or(0.0);
+    ensure!(ran >= before + 6.0, "it ran {:.3} s early", before + 6.0 - ran);
+    Ok(())
+}
+
+#[test]
+fn a_task_past_its_expiry_is_revoked() -> Result<()> {
+    let scene = Scene::open("basic")?;
+    let mut client = scene.client()?;
+    let expired = client.send_with("tasks.add", json!([1, 2]), json!({"expires": 0.1}))?;
+    let expired_async = client.send_with("tasks.add_async", json!([1, 2]), json!({"expires": 0.1}))?;
+    let in_time = client.send_with("tasks.add", json!([1, 2]), json!({"expires": 60}))?;
+    let sent = now()?;
+    wait::until_true("the expiry to pass", Duration::from_secs(2), || Ok(now()? > sent + 0.2))?;
+    let _worker = scene.worker(&[])?;
+    ensure!(client.get(&in_time, 10.0)?.success()? == json!(3));
+    for id in [&expired, &expired_async] {
+        let outcome = client.get(id, 10.0)?;
+        ensure!(outcome.state == "REVOKED", "an expired task is {outcome:?}");
+        let error = outcome.error.map(|error| error.kind).unwrap_or_default();
+        ensure!(error == "TaskRevokedError", "get() raised {error}");
+    }
+    Ok(())
+}

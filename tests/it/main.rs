@@ -1,0 +1,16 @@
+//! The end-to-end tests: real servers, real producers, real processes.
+
+mod bad_input;
+mod banner;
+mod canvas;
+mod concurrency;
+mod eta;
+mod flags;
+mod limits;
+mod page;
+mod request;
+mod restart;
+mod results;
+mod retry;
+mod routing;
+mod shutdown;

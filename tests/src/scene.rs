@@ -1,0 +1,103 @@
+//! What one test needs: a Redis, an app, and workers and clients that know both.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::arena::{self, Place};
+use crate::client::Client;
+use crate::paths;
+use crate::redis::RedisServer;
+use crate::venv::Venv;
+use crate::worker::{WorkerProcess, WorkerSpec};
+
+/// The environment variable with the broker's URL, read by the apps.
+pub const BROKER: &str = "BROKER_URL";
+
+/// The environment variable with the result backend's URL, read by the apps.
+pub const BACKEND: &str = "RESULT_URL";
+
+/// A Redis and an app. Messages are in database 0, results in database 1, what tasks write in database 2.
+#[derive(Debug)]
+pub struct Scene {
+    /// The broker and result backend.
+    pub redis: RedisServer,
+    /// The interpreter with Celery and the wheel.
+    pub venv: Venv,
+    folder: PathBuf,
+    environment: Vec<(String, String)>,
+    _place: Place,
+}
+
+impl Scene {
+    /// A scene with the app `tests/apps/<app>`, beside other tests.
+    pub fn open(app: &str) -> Result<Self> {
+        Self::set(app, arena::shared()?, RedisServer::start()?)
+    }
+
+    /// A scene of a test that measures time: it has the machine alone.
+    pub fn open_alone(app: &str) -> Result<Self> {
+        Self::set(app, arena::alone()?, RedisServer::start()?)
+    }
+
+    /// A scene whose Redis wants a password.
+    pub fn open_with_password(app: &str, password: &str) -> Result<Self> {
+        Self::set(app, arena::shared()?, RedisServer::start_with_password(password)?)
+    }
+
+    fn set(app: &str, place: Place, redis: RedisServer) -> Result<Self> {
+        let venv = Venv::from_env()?;
+        let environment = vec![
+            (BROKER.to_owned(), redis.url(0)),
+            (BACKEND.to_owned(), redis.url(1)),
+            ("NOTES_URL".to_owned(), redis.url(2)),
+        ];
+        Ok(Self { redis, venv, folder: paths::app(app), environment, _place: place })
+    }
+
+    /// Sets an environment variable for the workers and clients to come.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// What a worker of the app is started with.
+    pub fn worker_spec(&self) -> WorkerSpec {
+        let spec = WorkerSpec::new(self.venv.clone(), &self.folder).reported();
+        self.environment.iter().fold(spec, |spec, (name, value)| spec.env(name, value))
+    }
+
+    /// Starts a worker with `options` after `worker`, and waits until it is ready.
+    pub fn worker(&self, options: &[&str]) -> Result<WorkerProcess> {
+        self.worker_spec().args(options).start()
+    }
+
+    /// Starts a stock client of the app.
+    pub fn client(&self) -> Result<Client> {
+        Client::start(&self.venv, &self.folder, &self.environment)
+    }
+
+    /// How many messages of `queue` the broker holds, whatever their priority step.
+    pub fn queued(&self, queue: &str) -> Result<usize> {
+        let mut connection = self.redis.connect(0)?;
+        let mut total = 0;
+        for key in [queue.to_owned(), step(queue, 3), step(queue, 6), step(queue, 9)] {
+            total += ::redis::cmd("LLEN").arg(key).query::<usize>(&mut connection)?;
+        }
+        Ok(total)
+    }
+
+    /// How many messages a worker has taken and not acknowledged.
+    pub fn unacked(&self) -> Result<usize> {
+        Ok(::redis::cmd("HLEN").arg("unacked").query(&mut self.redis.connect(0)?)?)
+    }
+
+    /// What the tasks noted under `key` with `notes.add`: a list in database 2.
+    pub fn notes(&self, key: &str) -> Result<Vec<String>> {
+        Ok(::redis::cmd("LRANGE").arg(key).arg(0).arg(-1).query(&mut self.redis.connect(2)?)?)
+    }
+}
+
+/// kombu's key of a queue's priority step (`kombu/transport/redis.py: Channel._q_for_pri`).
+fn step(queue: &str, priority: u8) -> String {
+    format!("{queue}\u{6}\u{16}{priority}")
+}

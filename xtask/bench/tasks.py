@@ -1,0 +1,17 @@
+"""The tasks that are measured: as little as a task can do, as a coroutine and as a function."""
+
+import os
+
+from celery import Celery
+
+app = Celery("bench", broker=os.environ["BROKER_URL"], backend=os.environ["RESULT_URL"])
+
+
+@app.task
+async def noop(n):
+    return n
+
+
+@app.task
+def noop_sync(n):
+    return n

@@ -1,0 +1,126 @@
+//! One run of one worker over a full queue.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use celery_oxide_tests::client::Client;
+use celery_oxide_tests::paths;
+use celery_oxide_tests::redis::RedisServer;
+use celery_oxide_tests::venv::Venv;
+use celery_oxide_tests::worker::{Front, WorkerProcess, WorkerSpec};
+use redis::cmd;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::bench::preload;
+use crate::bench::process_tree;
+use crate::steps::Step;
+
+/// How often the number of results is looked at.
+const INTERVAL: Duration = Duration::from_millis(10);
+
+/// How often memory is looked at: seldom, since that reads all of /proc.
+const MEMORY_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long no result may come before the run is given up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many results a stock client reads.
+const CHECKED: usize = 1_000;
+
+/// A worker that is measured.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    pub(crate) front: Front,
+    pub(crate) options: &'static [&'static str],
+    pub(crate) task: &'static str,
+    pub(crate) tasks: usize,
+}
+
+/// What one run gave.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Sample {
+    /// Results per second, from the first to the last.
+    pub(crate) rate: f64,
+    /// CPU seconds of the worker's process tree per 1,000 tasks, in the same span.
+    pub(crate) cpu: f64,
+    /// Peak resident memory of the process tree in megabytes.
+    pub(crate) peak: f64,
+}
+
+/// Fills a queue of a fresh Redis, starts the worker, and measures until all results are there.
+pub(crate) fn run(step: &Step, venv: &Venv, peer: &Peer) -> Result<Sample> {
+    let redis = RedisServer::start()?;
+    let folder = paths::workspace().join("xtask").join("bench");
+    let environment = vec![("BROKER_URL".to_owned(), redis.url(0)), ("RESULT_URL".to_owned(), redis.url(1))];
+    let mut client = Client::start(venv, &folder, &environment)?;
+    preload::fill(&redis, &mut client, peer.task, peer.tasks)?;
+    let spec = WorkerSpec::new(venv.clone(), &folder).front(peer.front).log_level(Some("WARNING"));
+    let spec = environment.iter().fold(spec.args(peer.options), |spec, (name, value)| spec.env(name, value));
+    let mut worker = spec.spawn()?;
+    let sample = watch(step, &redis, &mut worker, peer.tasks)
+        .with_context(|| format!("{}, which wrote:\n{}", peer.name, worker.log().unwrap_or_default()))?;
+    check(&mut client, peer.tasks)?;
+    worker.kill()?;
+    Ok(sample)
+}
+
+/// Looks at the number of results, which have a database of their own, so that the observation costs every peer the
+/// same next to nothing.
+fn watch(step: &Step, redis: &RedisServer, worker: &mut WorkerProcess, tasks: usize) -> Result<Sample> {
+    let mut results = redis.connect(1)?;
+    let mut first = None;
+    let mut peak = 0;
+    let mut latest = (0, Instant::now());
+    let mut memory_seen = Instant::now();
+    loop {
+        let stored: usize = cmd("DBSIZE").query(&mut results)?;
+        let now = Instant::now();
+        let begins = stored > 0 && first.is_none();
+        let ends = stored >= tasks;
+        if begins || ends || memory_seen.elapsed() > MEMORY_INTERVAL {
+            memory_seen = now;
+            let usage = process_tree::usage(worker.pid())?;
+            peak = peak.max(usage.resident);
+            if begins {
+                first = Some((stored, now, usage.cpu));
+            }
+            if let (true, Some((stored_first, started, cpu))) = (ends, first) {
+                ensure!(
+                    tasks > stored_first,
+                    "all {tasks} results were there at the first look: take more tasks"
+                );
+                let count = (tasks - stored_first) as f64;
+                return Ok(Sample {
+                    rate: count / now.duration_since(started).as_secs_f64(),
+                    cpu: (usage.cpu - cpu) / count * 1_000.0,
+                    peak: peak as f64 / 1e6,
+                });
+            }
+        }
+        if stored > latest.0 {
+            latest = (stored, now);
+            step.position(stored as u64);
+        }
+        if !worker.is_running()? {
+            bail!("the worker ended after {stored} of {tasks} results");
+        }
+        if latest.1.elapsed() > PATIENCE {
+            bail!("no result has come for {PATIENCE:?}, after {stored} of {tasks}");
+        }
+        std::thread::sleep(INTERVAL);
+    }
+}
+
+/// Lets a stock client read values from all over the run.
+fn check(client: &mut Client, tasks: usize) -> Result<()> {
+    let count = CHECKED.min(tasks);
+    let pairs: Vec<_> = (0..count)
+        .map(|index| index * tasks / count)
+        .map(|number| json!([preload::task_id(number), number]))
+        .collect();
+    let wrong = client.call("checks:wrong", json!([pairs]))?;
+    ensure!(wrong == 0, "{wrong} of {count} values are wrong");
+    Ok(())
+}

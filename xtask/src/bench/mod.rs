@@ -1,0 +1,10 @@
+//! `cargo xtask bench`: measurements against upstream's worker.
+
+mod command;
+mod measure;
+mod preload;
+mod process_tree;
+mod report;
+mod throughput;
+
+pub(crate) use command::{Bench, run};

@@ -1,0 +1,54 @@
+//! What the operating system must bring along.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::prepare::interpreter;
+use crate::process;
+use crate::steps::Steps;
+
+/// Makes sure of a C compiler, redis-server and a CPython; installs what is missing as root on Debian, and says which
+/// packages bring it otherwise.
+pub(crate) fn ensure(steps: &Steps) -> Result<()> {
+    let missing = missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    if !Path::new("/etc/debian_version").exists() || !process::is_installed("apt-get") {
+        bail!("these are missing; on Debian the packages are: {list}");
+    }
+    if !rustix::process::geteuid().is_root() {
+        bail!("packages are missing. Install them and run this again:\n    sudo apt-get install {list}");
+    }
+    steps.run(&format!("install {list}"), |step| {
+        process::succeed(step, "apt-update", apt(&["update"]))?;
+        let mut words = vec!["install", "--yes", "--no-install-recommends"];
+        words.extend(missing.iter().copied());
+        process::succeed(step, "apt-install", apt(&words))
+    })?;
+    Ok(())
+}
+
+fn missing() -> Vec<&'static str> {
+    let mut packages = Vec::new();
+    if !process::is_installed("cc") {
+        packages.extend(["gcc", "libc6-dev"]);
+    }
+    if !process::is_installed("redis-server") {
+        packages.push("redis-server");
+    }
+    // An interpreter named by the user is the user's to mend.
+    if std::env::var_os(interpreter::VARIABLE).is_none() && interpreter::all().is_empty() {
+        packages.extend(["python3", "python3-venv"]);
+    }
+    packages
+}
+
+fn apt(words: &[&str]) -> Command {
+    let mut command = Command::new("apt-get");
+    command.args(words).env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
