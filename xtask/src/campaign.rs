@@ -1,6 +1,5 @@
 //! `cargo xtask campaign`: the end-to-end tests again and again, over Pythons, Celery versions and seeds.
 
-use std::fmt::Write as _;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -110,15 +109,21 @@ fn celery_versions(text: &str) -> Result<Vec<String>> {
     }
 }
 
-/// Puts the table between the two marks of docs/evidence.md.
+/// Puts the table between the two marks of docs/evidence.md, or at its end where there are none.
 fn record(table: &str) -> Result<()> {
     let path = paths::workspace().join(RECORD);
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {RECORD}"))?;
-    let (Some(begin), Some(end)) = (text.find(BEGIN), text.find(END)) else {
-        bail!("{RECORD} has no lines {BEGIN} and {END}");
+    let text = match path.exists() {
+        true => std::fs::read_to_string(&path).with_context(|| format!("cannot read {RECORD}"))?,
+        false => "# Evidence\n".to_owned(),
     };
-    let mut recorded = text[..begin + BEGIN.len()].to_owned();
-    write!(recorded, "\n\n{table}\n\n{}", &text[end..])?;
+    let marked = format!("{BEGIN}\n\n{table}\n\n{END}");
+    let recorded = match (text.find(BEGIN), text.find(END)) {
+        (Some(begin), Some(end)) if begin < end => {
+            format!("{}{marked}{}", &text[..begin], &text[end + END.len()..])
+        }
+        (None, None) => format!("{}\n\n## Campaign\n\n{marked}\n", text.trim_end()),
+        _ => bail!("{RECORD} has one of the marks {BEGIN} and {END} without the other"),
+    };
     std::fs::write(&path, recorded).with_context(|| format!("cannot write {RECORD}"))
 }
 

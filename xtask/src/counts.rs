@@ -54,13 +54,14 @@ pub(crate) fn of_cargo_test(output: &str) -> Counts {
     counts
 }
 
-/// The sums of pytest's last line: `== 1 failed, 3 passed, 1 skipped in 0.1s ==`.
+/// The sums of pytest's summary, `== 1 failed, 3 passed, 1 skipped in 0.1s ==`; an interpreter that ends may write below.
 pub(crate) fn of_pytest(output: &str) -> Counts {
-    let mut counts = Counts::default();
-    if let Some(line) = output.lines().rev().find(|line| line.contains(" in ") && line.contains("s")) {
+    let sums = output.lines().rev().filter(|line| line.contains(" in ")).map(|line| {
+        let mut counts = Counts::default();
         counts.add_all(line);
-    }
-    counts
+        counts
+    });
+    sums.into_iter().find(|counts| counts.passed + counts.failed > 0).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -84,6 +85,8 @@ mod tests {
     fn pytest_last_line() {
         let output = "E   1 in 2 cases\n=== 1 failed, 10 passed, 2 skipped, 1 error in 3.21s ===\n";
         assert_eq!(of_pytest(output), Counts { passed: 10, failed: 2, skipped: 2 });
+        let trailing = "4 passed in 0.10s\nsomething in the way\n  warnings.warn(message)\n";
+        assert_eq!(of_pytest(trailing), Counts { passed: 4, failed: 0, skipped: 0 });
         assert_eq!(of_pytest("....\n4 passed in 0.10s\n"), Counts { passed: 4, failed: 0, skipped: 0 });
     }
 }

@@ -154,12 +154,12 @@ fn runner(suite: Suite, environment: &mut Environment<'_>, filter: Option<&str>)
     }))
 }
 
-/// Runs a suite; a runner that fails without a failed test counts as one.
+/// Runs a suite. A runner that fails without a failed test counts as one, and so does one that ran nothing.
 fn count(suite: Suite, runner: Runner, steps: &Steps) -> Result<Counts> {
     let finished = finish(suite, runner.command, steps)?;
     let Some(count) = runner.count else { return Ok(Counts::one(finished.success)) };
     let mut counts = count(&finished.output);
-    if !finished.success && counts.failed == 0 {
+    if counts.failed == 0 && (!finished.success || counts.passed == 0) {
         counts.failed = 1;
     }
     Ok(counts)

@@ -18,7 +18,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::decode_body::{Call, decode_body, shown};
-use crate::json;
+use crate::outcome::{children, dumps, told_again};
 use crate::sink::Sink;
 
 /// What threads other than the job's own may touch: plain data, no Python object.
@@ -153,53 +153,13 @@ impl Job {
         Ok(())
     }
 
-    /// The tasks that this one sent, if it sent any (`celery/backends/base.py: current_task_children`).
     fn children(&self, py: Python<'_>) -> PyResult<Option<String>> {
-        let Some(context) = self.context.get(py) else { return Ok(None) };
-        let children = context.bind(py).getattr(intern!(py, "_children"))?;
-        if !children.is_truthy()? {
-            return Ok(None);
-        }
-        let encode = py.import(intern!(py, "celery_oxide._payload"))?.getattr(intern!(py, "children"))?;
-        Ok(Some(encode.call1((children,))?.extract()?))
-    }
-}
-
-/// The same outcome, its result stored already.
-fn told_again(outcome: &Outcome) -> Outcome {
-    match outcome {
-        Outcome::Succeeded(success) => Outcome::Succeeded(Success {
-            result: Bytes::new(),
-            repr: success.repr.clone(),
-            children: None,
-            stored: true,
-            runtime: success.runtime,
-        }),
-        Outcome::Failed(failure) => Outcome::Failed(Failure { stored: true, ..failure.clone() }),
-        Outcome::Retried { reason, traceback, .. } => Outcome::Retried {
-            cause: None,
-            reason: reason.clone(),
-            traceback: traceback.clone(),
-            stored: true,
-        },
-        _ => Outcome::Ignored,
+        self.context.get(py).map_or(Ok(None), |context| children(context.bind(py)))
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The return value as JSON text, the way kombu writes it.
-fn dumps(value: &Bound<'_, PyAny>) -> PyResult<Bytes> {
-    let mut text = Vec::new();
-    if json::encode(value, &mut text).is_ok() {
-        return Ok(Bytes::from(text));
-    }
-    let py = value.py();
-    let encode = py.import(intern!(py, "celery_oxide._payload"))?.getattr(intern!(py, "dumps"))?;
-    let text: String = encode.call1((value,))?.extract()?;
-    Ok(Bytes::from(text))
 }
 
 #[pymethods]

@@ -16,6 +16,7 @@ mod interrupter;
 mod job;
 mod json;
 mod loop_port;
+mod outcome;
 mod publish;
 mod settings;
 mod sink;

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measurements against upstream's worker.
 
+mod chart;
 mod command;
 mod measure;
 mod preload;

@@ -1,9 +1,12 @@
 //! `cargo xtask bench throughput`: no-op tasks with results, ours against each of upstream's pools.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use celery_oxide_tests::worker::Front;
 use clap::Args;
 
+use crate::bench::chart;
 use crate::bench::measure::{self, Peer};
 use crate::bench::report::{self, Series};
 use crate::prepare::prepare;
@@ -27,6 +30,9 @@ pub(crate) struct Throughput {
     /// Fail when this worker is less than so many times as fast as the best of upstream's.
     #[arg(long, value_name = "RATIO")]
     at_least: Option<f64>,
+    /// Draw the picture of the README: `--chart docs/throughput.svg`.
+    #[arg(long, value_name = "FILE")]
+    chart: Option<PathBuf>,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -85,6 +91,9 @@ pub(crate) fn run(command: &Throughput, steps: &Steps) -> Result<bool> {
         report::print_json(&series, &prepared.interpreter.version());
     } else {
         report::print(&series, &prepared.interpreter.version());
+    }
+    if let Some(path) = &command.chart {
+        chart::write(path, &series, &prepared.interpreter.version())?;
     }
     let missed = command.at_least.zip(report::ratio(&series)).is_some_and(|(wanted, ratio)| ratio < wanted);
     Ok(!missed)

@@ -5,10 +5,8 @@
 
 mod decode;
 mod encode;
+mod uncommon;
 
 pub(crate) use decode::decode;
 pub(crate) use encode::encode;
-
-/// The value is not of the common case: ask kombu.
-#[derive(Debug)]
-pub(crate) struct Uncommon;
+pub(crate) use uncommon::Uncommon;
