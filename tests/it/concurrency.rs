@@ -12,7 +12,8 @@ fn thousand_coroutines_and_ten_functions_at_once() -> Result<()> {
     let ids = client.call("producer:send", json!([1000, 10]))?;
     let _worker = scene.worker(&["--loop-concurrency=1000", "--sync-workers=10"])?;
     let span = client.call("producer:span", json!([ids]))?.as_f64().unwrap_or(f64::MAX);
-    ensure!(span <= 1.5, "from the first start to the last end it took {span:.3} s");
+    // Each takes a second: had one waited for the slot of another, it would be two.
+    ensure!(span < 2.0, "from the first start to the last end it took {span:.3} s");
     Ok(())
 }
 

@@ -20,6 +20,8 @@ def chain_children():
     result = chain(add_async.s(1, 2), add.s(3)).apply_async()
     result.get(timeout=TIMEOUT)
     first = app.AsyncResult(result.parent.id)
+    # Its successor is sent before its own result is stored.
+    first.get(timeout=TIMEOUT)
     return [child.id for child in first.children] == [result.id]
 
 

@@ -46,12 +46,10 @@ pub(crate) fn prepare_for(
         name.push_str("-release");
     }
     let venv = Venv::at(process::folder().join(name));
-    let requirements = [
-        format!("celery[redis]=={celery}.*"),
-        "aiohttp".to_owned(),
-        "pydantic".to_owned(),
-        "pytest".to_owned(),
-    ];
+    // kombu's minor version goes with Celery's: pip would take the newest, which refuses the Redis client that older
+    // versions of Celery ask for.
+    let mut requirements = vec![format!("celery[redis]=={celery}.*"), format!("kombu=={celery}.*")];
+    requirements.extend(["aiohttp", "pydantic", "pytest"].map(str::to_owned));
     let stamp = venv.root().join(STAMP);
     let wanted = requirements.join("\n");
     if !works(&venv) {
