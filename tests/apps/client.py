@@ -1,5 +1,6 @@
 """A stock Celery client over JSON lines: a request on standard input, a reply on standard output."""
 
+import gc
 import importlib
 import json
 import os
@@ -53,6 +54,9 @@ OPERATIONS = {"send": send, "get": get, "state": state, "states": states, "meta"
 
 
 def main():
+    # An AsyncResult unsubscribes in its finaliser. When the collector runs that while redis-py (before 6) holds the lock
+    # of its connection pool, the client waits for itself for ever; and this process is too short-lived to need it.
+    gc.disable()
     # What the app prints must not be taken for a reply.
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
