@@ -12,6 +12,35 @@ pub enum Error {
         /// What the JSON parser said, with line and column.
         source: serde_json::Error,
     },
+    /// The text is no JSON.
+    #[error("{object} cannot be decoded: expected {expected} at byte {at}")]
+    Syntax {
+        /// The wire object.
+        object: &'static str,
+        /// What would have been right there.
+        expected: &'static str,
+        /// The place in the text, in bytes from its start.
+        at: usize,
+    },
+    /// A serialiser that this build does not hold, or that only Python can read.
+    #[error("content type `{content_type}` cannot be read here{hint}")]
+    UnsupportedSerializer {
+        /// The content type.
+        content_type: String,
+        /// What would help: empty, or a sentence that begins with `: `.
+        hint: &'static str,
+    },
+    /// A value that the serialiser has no form for.
+    #[error("{serializer} has no form for {value}")]
+    NotSerializable {
+        /// The name of the serialiser: `json`, `msgpack`, `yaml`.
+        serializer: &'static str,
+        /// The kind of the value.
+        value: &'static str,
+    },
+    /// A value is not what a Rust type wants, or a Rust value has no Python form.
+    #[error("{0}")]
+    Convert(String),
     /// The bytes should be UTF-8 text and are not.
     #[error("{object} is not UTF-8: {source}")]
     Utf8 {

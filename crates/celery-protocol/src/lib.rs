@@ -8,6 +8,7 @@ mod limits;
 pub mod message;
 pub mod result;
 pub mod serializer;
+mod value;
 
 pub use error::Error;
 pub use limits::{MAX_DEPTH, MAX_MESSAGE_SIZE};
@@ -16,3 +17,4 @@ pub use message::{
     mark_redelivered,
 };
 pub use result::{ExceptionInfo, Extended, ResultMeta, State, StoredMeta};
+pub use value::{Value, from_value, to_value};

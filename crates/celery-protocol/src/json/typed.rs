@@ -1,9 +1,16 @@
 //! The typed values of kombu: `{"__type__": …, "__value__": …}`.
 
-use super::{Fields, ObjectWriter};
-use crate::{Error, base64_text};
+use serde::{
+    Serialize,
+    ser::{SerializeMap, Serializer},
+};
+
+use super::ObjectWriter;
+use crate::{Error, Value, base64_text};
 
 const OBJECT: &str = "typed value";
+const TYPE: &str = "__type__";
+const VALUE: &str = "__value__";
 
 /// A Python value that JSON has no form for (`kombu/utils/json.py: _register_default_types`).
 ///
@@ -33,30 +40,33 @@ impl Typed {
     /// [`Error::UnknownType`] and values that do not fit their type, both of which kombu refuses too
     /// (`kombu/utils/json.py: object_hook`).
     pub fn decode(text: &str) -> Result<Option<Self>, Error> {
-        if !text.trim_start().starts_with('{') {
-            return Ok(None);
-        }
-        let fields: Fields<'_> = serde_json::from_str(text).map_err(Error::json(OBJECT))?;
-        match (fields.len(), fields.get("__type__"), fields.get("__value__")) {
-            (2, Some(name), Some(value)) => {
-                let name: String = serde_json::from_str(name).map_err(Error::json(OBJECT))?;
-                Self::from_parts(&name, value).map(Some)
-            }
-            _ => Ok(None),
-        }
+        Ok(match Value::from_json(text)? {
+            Value::Typed(typed) => Some(typed),
+            _ => None,
+        })
     }
 
-    /// Makes a value from what `__type__` names and the JSON text of `__value__`.
+    /// The typed value that a dictionary stands for; `None` when it is an ordinary one.
     ///
     /// # Errors
     ///
     /// As [`Typed::decode`].
-    pub fn from_parts(name: &str, value: &str) -> Result<Self, Error> {
+    pub(crate) fn from_entries(entries: &[(Value, Value)]) -> Result<Option<Self>, Error> {
+        let (name, value) = match entries {
+            [(first, name), (second, value)] if is(first, TYPE) && is(second, VALUE) => (name, value),
+            [(first, value), (second, name)] if is(first, VALUE) && is(second, TYPE) => (name, value),
+            _ => return Ok(None),
+        };
+        let name = name.as_str().ok_or(invalid(TYPE, "a string"))?;
+        Self::from_parts(name, value).map(Some)
+    }
+
+    /// Makes a value from what `__type__` names and `__value__` holds.
+    fn from_parts(name: &str, value: &Value) -> Result<Self, Error> {
         if name == "uuid" {
-            let fields: Fields<'_> = serde_json::from_str(value).map_err(Error::json(OBJECT))?;
             // kombu before 5.4 wrote a `version` beside it, which the digits hold already.
-            let hex = fields.get("hex").ok_or(Error::MissingField { object: OBJECT, field: "hex" })?;
-            return parse_uuid(&text(hex)?).map(Self::Uuid);
+            let hex = value.get("hex").ok_or(Error::MissingField { object: OBJECT, field: "hex" })?;
+            return parse_uuid(hex.as_str().unwrap_or_default()).map(Self::Uuid);
         }
         let make = match name {
             "datetime" => Self::DateTime,
@@ -64,10 +74,40 @@ impl Typed {
             "time" => Self::Time,
             "decimal" => Self::Decimal,
             "bytes" => |text: String| Self::Bytes(text.into_bytes()),
-            "base64" => return base64_text::decode(OBJECT, &text(value)?).map(Self::Bytes),
+            "base64" => {
+                let text = value.as_str().ok_or(invalid(VALUE, "a string"))?;
+                return base64_text::decode(OBJECT, text).map(Self::Bytes);
+            }
             _ => return Err(Error::UnknownType { name: name.to_owned() }),
         };
-        text(value).map(make)
+        value.as_str().map(|text| make(text.to_owned())).ok_or(invalid(VALUE, "a string"))
+    }
+
+    /// The text: what Python's `isoformat` or `str` makes of the value. `None` for bytes.
+    pub fn text(&self) -> Option<String> {
+        match self {
+            Self::DateTime(text) | Self::Date(text) | Self::Time(text) | Self::Decimal(text) => {
+                Some(text.clone())
+            }
+            Self::Uuid(bytes) => {
+                let hex = hex(bytes);
+                let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
+                Some(parts.join("-"))
+            }
+            Self::Bytes(_) => None,
+        }
+    }
+
+    /// What it is, for messages to people.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::DateTime(_) => "a datetime",
+            Self::Date(_) => "a date",
+            Self::Time(_) => "a time",
+            Self::Decimal(_) => "a Decimal",
+            Self::Uuid(_) => "a UUID",
+            Self::Bytes(_) => "bytes",
+        }
     }
 
     /// Appends the value as kombu writes it.
@@ -80,9 +120,8 @@ impl Typed {
             Self::Decimal(text) => write_text(&mut object, "decimal", text),
             Self::Uuid(bytes) => {
                 object.str("__type__", "uuid");
-                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
                 let mut value = ObjectWriter::new(object.key("__value__"));
-                value.str("hex", &hex);
+                value.str("hex", &hex(bytes));
                 value.end();
             }
             Self::Bytes(bytes) => match std::str::from_utf8(bytes) {
@@ -112,8 +151,44 @@ fn write_text(object: &mut ObjectWriter<'_>, name: &str, text: &str) {
     object.str("__value__", text);
 }
 
-fn text(json: &str) -> Result<String, Error> {
-    serde_json::from_str(json).map_err(Error::json(OBJECT))
+fn hex(bytes: &[u8; 16]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn is(key: &Value, name: &str) -> bool {
+    key.as_str() == Some(name)
+}
+
+fn invalid(field: &'static str, expected: &'static str) -> Error {
+    Error::InvalidField { object: OBJECT, field, expected }
+}
+
+/// `{"__type__": …, "__value__": …}`, in any format of serde.
+impl Serialize for Typed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (name, text) = match self {
+            Self::DateTime(text) => ("datetime", text),
+            Self::Date(text) => ("date", text),
+            Self::Time(text) => ("time", text),
+            Self::Decimal(text) => ("decimal", text),
+            Self::Uuid(bytes) => {
+                let mut map = serializer.serialize_map(Some(2))?;
+                map.serialize_entry(TYPE, "uuid")?;
+                map.serialize_entry(VALUE, &Hex { hex: hex(bytes) })?;
+                return map.end();
+            }
+            Self::Bytes(bytes) => return serializer.serialize_bytes(bytes),
+        };
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry(TYPE, name)?;
+        map.serialize_entry(VALUE, text)?;
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Hex {
+    hex: String,
 }
 
 /// As `uuid.UUID(hex=…)`: hyphens, braces and the URN prefix do not count.
@@ -131,7 +206,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::StoredMeta;
+    use crate::{StoredMeta, json::Fields};
 
     fn captured() -> Vec<(String, String)> {
         let meta = StoredMeta::decode(include_bytes!("../../fixtures/result/plain/typed.json")).unwrap();
@@ -194,8 +269,10 @@ mod tests {
         #[test]
         fn arbitrary_text_never_panics(name: String, text: String) {
             let _ = Typed::decode(&text);
-            let _ = Typed::from_parts("uuid", &text);
-            let _ = Typed::from_parts(&name, &text);
+            let value = Value::Str(text);
+            let _ = Typed::from_parts("base64", &value);
+            let _ = Typed::from_parts("uuid", &Value::Map(vec![("hex".into(), value.clone())]));
+            let _ = Typed::from_parts(&name, &value);
         }
     }
 }
