@@ -13,4 +13,6 @@ mod restart;
 mod results;
 mod retry;
 mod routing;
+mod rust_client;
 mod shutdown;
+mod specs;

@@ -1,11 +1,13 @@
-//! `cargo xtask campaign`: the end-to-end tests again and again, over Pythons, Celery versions and seeds.
+//! `cargo xtask campaign`: the end-to-end tests again and again, over Pythons, Celery versions and seeds; then every
+//! decoder is fuzzed.
 
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use celery_oxide_tests::paths;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
+use crate::fuzz::{self, Fuzz};
 use crate::prepare::interpreter::{self, Interpreter};
 use crate::prepare::wheel::Profile;
 use crate::prepare::{environment, packages};
@@ -32,14 +34,61 @@ pub(crate) struct Campaign {
     /// Run only the tests whose name contains this.
     #[arg(long)]
     filter: Option<String>,
-    /// Keep the table in docs/evidence.md.
+    /// How many minutes each fuzz target runs.
+    #[arg(long, value_name = "MINUTES", default_value_t = 10)]
+    fuzz_minutes: u64,
+    /// Fuzz only these targets.
+    #[arg(long, value_name = "TARGET", value_delimiter = ',')]
+    fuzz_target: Vec<String>,
+    /// Do only this part.
+    #[arg(long, value_enum)]
+    only: Option<Part>,
+    /// Keep the tables in docs/evidence.md.
     #[arg(long)]
     record: bool,
+}
+
+/// The parts of a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    EndToEnd,
+    Fuzz,
+}
+
+/// What a part came to.
+struct Report {
+    table: Aligned,
+    passed: u64,
+    failed: u64,
 }
 
 #[expect(clippy::print_stdout, reason = "the result of the command")]
 pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
     packages::ensure(steps)?;
+    let chosen = |part| command.only.is_none_or(|only| only == part);
+    let mut reports = Vec::new();
+    if chosen(Part::EndToEnd) {
+        reports.push(end_to_end(command, steps)?);
+    }
+    if chosen(Part::Fuzz) {
+        let fuzz = Fuzz { targets: &command.fuzz_target, minutes: command.fuzz_minutes };
+        let (table, passed, failed) = fuzz::run(fuzz, steps)?;
+        reports.push(Report { table, passed, failed });
+    }
+    for report in &reports {
+        report.table.print();
+    }
+    let sum = |count: fn(&Report) -> u64| reports.iter().map(count).sum::<u64>();
+    let failed = sum(|report| report.failed);
+    println!("{} passed, {failed} failed", sum(|report| report.passed));
+    if command.record {
+        let tables: Vec<String> = reports.iter().map(|report| report.table.text()).collect();
+        record(&tables.join("\n\n"))?;
+    }
+    Ok(failed == 0)
+}
+
+fn end_to_end(command: &Campaign, steps: &Steps) -> Result<Report> {
     let interpreters = interpreters(&command.python)?;
     let versions = celery_versions(&command.celery)?;
     let header = ["python", "celery", "seed", "passed", "failed", "seconds"];
@@ -73,12 +122,7 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
             }
         }
     }
-    table.print();
-    println!("{passed} passed, {failed} failed");
-    if command.record {
-        record(&table.text())?;
-    }
-    Ok(failed == 0)
+    Ok(Report { table, passed, failed })
 }
 
 fn interpreters(wanted: &[String]) -> Result<Vec<Interpreter>> {
@@ -109,14 +153,14 @@ fn celery_versions(text: &str) -> Result<Vec<String>> {
     }
 }
 
-/// Puts the table between the two marks of docs/evidence.md, or at its end where there are none.
-fn record(table: &str) -> Result<()> {
+/// Puts the tables between the two marks of docs/evidence.md, or at its end where there are none.
+fn record(tables: &str) -> Result<()> {
     let path = paths::workspace().join(RECORD);
     let text = match path.exists() {
         true => std::fs::read_to_string(&path).with_context(|| format!("cannot read {RECORD}"))?,
         false => "# Evidence\n".to_owned(),
     };
-    let marked = format!("{BEGIN}\n\n{table}\n\n{END}");
+    let marked = format!("{BEGIN}\n\n{tables}\n\n{END}");
     let recorded = match (text.find(BEGIN), text.find(END)) {
         (Some(begin), Some(end)) if begin < end => {
             format!("{}{marked}{}", &text[..begin], &text[end + END.len()..])

@@ -10,6 +10,7 @@ mod bench;
 mod campaign;
 mod counts;
 mod demo;
+mod fuzz;
 mod prepare;
 mod process;
 mod steps;
@@ -35,7 +36,7 @@ enum Command {
     Bench(bench::Bench),
     /// Checks the repository itself.
     Tidy,
-    /// Repeats the end-to-end tests over Pythons, Celery versions and seeds.
+    /// Repeats the end-to-end tests over Pythons, Celery versions and seeds, and fuzzes the decoders.
     Campaign(campaign::Campaign),
     /// Prepares the virtual environment with Celery and the wheel, and prints its folder.
     Venv(venv::Venv),

@@ -56,7 +56,7 @@ pub struct Job {
     /// Whether somebody wants the return value. Otherwise the runner does not encode it.
     pub wants_result: bool,
     /// The order among waiting jobs: 0 first, then first come.
-    pub rank: u8,
+    pub rank: u16,
 }
 
 impl Job {
@@ -105,7 +105,7 @@ impl Job {
 
     /// Sets the order among waiting jobs.
     #[must_use]
-    pub fn with_rank(mut self, rank: u8) -> Self {
+    pub fn with_rank(mut self, rank: u16) -> Self {
         self.rank = rank;
         self
     }

@@ -32,7 +32,7 @@ impl Lane {
 #[derive(Debug)]
 pub(crate) struct Pool<C> {
     lanes: Vec<Lane>,
-    waiting: BTreeMap<u8, VecDeque<(Job, C)>>,
+    waiting: BTreeMap<u16, VecDeque<(Job, C)>>,
     waiting_count: usize,
 }
 

@@ -16,9 +16,14 @@ pub(crate) fn decode(object: &'static str, text: &str) -> Result<Vec<u8>, Error>
     STANDARD.decode(kept).map_err(|source| Error::Base64 { object, source })
 }
 
+/// The base64 of `bytes`.
+pub(crate) fn encoded(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
 /// Appends the base64 of `bytes`.
 pub(crate) fn encode(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend_from_slice(STANDARD.encode(bytes).as_bytes());
+    out.extend_from_slice(encoded(bytes).as_bytes());
 }
 
 #[cfg(test)]

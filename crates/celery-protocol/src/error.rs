@@ -38,6 +38,17 @@ pub enum Error {
         /// The kind of the value.
         value: &'static str,
     },
+    /// A composition of tasks that means nothing.
+    #[error("{0}")]
+    Canvas(String),
+    /// The bytes are not in the form of their serialiser (msgpack, YAML), or hold what has no form here.
+    #[error("{serializer} cannot be decoded: {reason}")]
+    Malformed {
+        /// The name of the serialiser: `msgpack`, `yaml`.
+        serializer: &'static str,
+        /// What is wrong, and where.
+        reason: String,
+    },
     /// A value is not what a Rust type wants, or a Rust value has no Python form.
     #[error("{0}")]
     Convert(String),
@@ -94,10 +105,12 @@ pub enum Error {
         limit: usize,
     },
     /// The content is compressed by a method that is not built in.
-    #[error("compression `{content_type}` is not supported")]
+    #[error("compression `{content_type}` is not supported{hint}")]
     UnsupportedCompression {
         /// The content type of the method, as kombu names it.
         content_type: String,
+        /// What would help: empty, or a sentence that begins with `: `.
+        hint: &'static str,
     },
     /// The compressed bytes are damaged.
     #[error("compression `{content_type}` failed: {source}")]

@@ -56,7 +56,8 @@ impl Engine {
         worker_cli::init_log(&log)?;
         show_values(settings.loglevel <= LogLevel::Info);
 
-        let options = ConnectOptions::new(settings.broker_transport_options.clone(), &*settings.hostname);
+        let options = ConnectOptions::new(settings.broker_transport_options.clone(), &*settings.hostname)
+            .with_priority_order(settings.priority_order()?);
         let transport = celery_transport::connect(&settings.broker_url, &options).map_err(invalid)?;
         if !settings.quiet {
             let banner = settings.banner(transport.as_uri()).to_string();

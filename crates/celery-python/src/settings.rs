@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use celery_executor::{Kind, Limits};
 use celery_scheduler::RateLimit;
-use celery_transport::Queue;
+use celery_transport::{PriorityOrder, Queue};
 use celery_worker::{Config, TaskSpec};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) loop_concurrency: usize,
     pub(crate) sync_workers: usize,
     pub(crate) prefetch_multiplier: usize,
+    /// `celery` or `high`.
+    pub(crate) priority_order: String,
     pub(crate) purge: bool,
     pub(crate) quiet: bool,
     pub(crate) loglevel: LogLevel,
@@ -80,12 +82,22 @@ impl Settings {
         let tasks = self.tasks.iter().map(TaskSettings::spec).collect::<PyResult<_>>()?;
         let mut config = Config::new(&*self.hostname, queues, tasks);
         config.prefetch_multiplier = self.prefetch_multiplier;
+        config.priority_order = self.priority_order()?;
         config.accept_content.clone_from(&self.accept_content);
         config.result_expires = self.result_expires.and_then(seconds);
         config.result_extended = self.result_extended;
         config.connection_retry = self.connection_retry;
         config.connection_max_retries = self.connection_max_retries;
         Ok(config)
+    }
+
+    pub(crate) fn priority_order(&self) -> PyResult<PriorityOrder> {
+        PriorityOrder::named(&self.priority_order).ok_or_else(|| {
+            let given = &self.priority_order;
+            PyValueError::new_err(format!(
+                "worker_priority_order is {given:?}; write \"celery\" (0 first, as stock workers) or \"high\" (255 first)"
+            ))
+        })
     }
 
     pub(crate) fn banner(&self, transport: String) -> Banner {

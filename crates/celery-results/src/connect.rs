@@ -1,8 +1,13 @@
 //! From a result backend URL to its driver.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
-use crate::{Error, Result, ResultStore, valkey::Valkey};
+use crate::{
+    Error, Result, ResultBackend, ResultStore,
+    valkey::{self, Valkey},
+};
 
 /// What else a driver is told besides the URL.
 #[derive(Debug, Clone, Default)]
@@ -12,26 +17,45 @@ pub struct ConnectOptions {
     pub transport_options: Map<String, Value>,
     /// The node name, `celery@host`: shown by the store's tools (`CLIENT LIST`).
     pub client_name: String,
+    /// `redis_backend_use_ssl`, as a JSON value: a dictionary with the keys of redis-py (`ssl_cert_reqs`, `ssl_ca_certs`,
+    /// …), whose constants of Python's `ssl` module are numbers, or `true`.
+    pub use_ssl: Option<Value>,
 }
 
 impl ConnectOptions {
     /// Options with `result_backend_transport_options` and the node name.
     pub fn new(transport_options: Map<String, Value>, client_name: impl Into<String>) -> Self {
-        Self { transport_options, client_name: client_name.into() }
+        Self { transport_options, client_name: client_name.into(), use_ssl: None }
+    }
+
+    /// Asks for TLS as `redis_backend_use_ssl` does.
+    #[must_use]
+    pub fn with_use_ssl(mut self, use_ssl: Option<Value>) -> Self {
+        self.use_ssl = use_ssl;
+        self
     }
 }
 
-/// The driver for `url`, connected.
+/// The driver for `url`, connected, for storing.
 pub async fn connect(url: &str, options: &ConnectOptions) -> Result<Box<dyn ResultStore>> {
-    let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
-    match scheme {
-        // Those that the driver does not speak yet it refuses by name.
-        "redis" | "valkey" | "rediss" | "valkeys" | "sentinel" | "redis+socket" | "socket" | "unix" => {
-            Ok(Box::new(Valkey::connect(url, options).await?))
-        }
-        _ => Err(Error::Url {
-            url: crate::valkey::hide_password(url),
-            reason: format!("no driver for {scheme:?}; this worker speaks redis:// and valkey://"),
-        }),
+    let backend: Box<dyn ResultBackend> = open(url, options).await?;
+    Ok(backend)
+}
+
+/// The driver for `url`, connected, for storing and reading: a clone of it is an `Arc<dyn ResultStore>` or an
+/// `Arc<dyn ResultReader>` on the same connections.
+pub async fn connect_backend(url: &str, options: &ConnectOptions) -> Result<Arc<dyn ResultBackend>> {
+    Ok(Arc::from(open(url, options).await?))
+}
+
+async fn open(url: &str, options: &ConnectOptions) -> Result<Box<dyn ResultBackend>> {
+    if valkey::is_ours(url) {
+        // What the driver does not speak it refuses by name.
+        return Ok(Box::new(Valkey::connect(url, options).await?));
     }
+    let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
+    Err(Error::Url {
+        url: valkey::hide_password(url),
+        reason: format!("no driver for {scheme:?}; this worker speaks {}", valkey::SCHEMES),
+    })
 }

@@ -4,7 +4,7 @@
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error of a result store. Messages are lowercase fragments that fit after "failed to …: ".
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The result backend URL cannot be used. Permanent: the user has to change it.
@@ -20,6 +20,14 @@ pub enum Error {
     Option {
         /// The name of the option.
         option: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A setting of the app cannot be used: `redis_backend_use_ssl`. Permanent.
+    #[error("{setting}: {reason}")]
+    Setting {
+        /// The name of the setting.
+        setting: String,
         /// What is wrong with it.
         reason: String,
     },

@@ -1,16 +1,21 @@
-//! Where the outcomes of Celery tasks are kept: the [`ResultStore`] trait and its drivers.
+//! Where the outcomes of Celery tasks are kept: the traits [`ResultStore`] (workers) and [`ResultReader`] (whoever awaits
+//! tasks), and their drivers.
 //!
 //! | driver | URL | module |
 //! |---|---|---|
-//! | Valkey and Redis | `redis://`, `valkey://` | [`valkey`] |
+//! | Valkey and Redis | `redis://`, `rediss://`, `redis+socket://`, `sentinel://`, the same with `valkey` | [`valkey`] |
 //!
 //! Architecture invariant: no type of a broker library appears in this crate's public API.
 
 mod connect;
 mod error;
+mod reader;
 mod store;
 pub mod valkey;
+mod watch;
 
-pub use connect::{ConnectOptions, connect};
+pub use connect::{ConnectOptions, connect, connect_backend};
 pub use error::{Error, Result};
+pub use reader::{ResultBackend, ResultReader};
 pub use store::{ResultStore, StoreResult};
+pub use watch::Watch;

@@ -17,9 +17,6 @@ pub trait ResultStore: Send + Sync + std::fmt::Debug {
     /// A stored SUCCESS is never overwritten (`celery/backends/base.py: KeyValueStoreBackend._store_result`).
     /// Idempotent: a batch whose fate is unknown may be given again.
     async fn store(&self, batch: &[StoreResult]) -> Result<()>;
-
-    /// The stored meta of a task, as it was written; `None` while nothing is stored.
-    async fn get(&self, task_id: &str) -> Result<Option<Bytes>>;
 }
 
 /// One result to store.

@@ -10,4 +10,4 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use due::DueQueue;
 pub use error::Error;
 pub use rate::{RateLimit, TokenBucket};
-pub use timestamp::{parse_timestamp, to_iso};
+pub use timestamp::parse_timestamp;

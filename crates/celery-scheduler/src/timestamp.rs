@@ -1,4 +1,4 @@
-//! ISO 8601 times as Celery writes them.
+//! ISO 8601 times as Celery writes them. `celery_protocol::iso8601` writes them.
 
 use std::time::SystemTime;
 
@@ -20,14 +20,6 @@ pub fn parse_timestamp(text: &str) -> Result<SystemTime, Error> {
     }
 }
 
-/// Writes a time as Python's `datetime.isoformat()` does for an aware UTC time: microseconds unless they are zero.
-pub fn to_iso(time: SystemTime) -> String {
-    let Ok(timestamp) = Timestamp::try_from(time) else { return String::from("9999-12-31T23:59:59+00:00") };
-    let micros = timestamp.subsec_microsecond();
-    let format = if micros == 0 { "%Y-%m-%dT%H:%M:%S+00:00" } else { "%Y-%m-%dT%H:%M:%S.%6f+00:00" };
-    timestamp.strftime(format).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
@@ -41,13 +33,6 @@ mod tests {
         assert_eq!(eta, UNIX_EPOCH + Duration::from_micros(1_795_349_596_025_307));
         assert_eq!(parse_timestamp("2026-11-22T12:13:16.025307"), Ok(eta));
         assert_eq!(parse_timestamp("2026-11-22T13:13:16.025307+01:00"), Ok(eta));
-    }
-
-    #[test]
-    fn writes_what_python_writes() {
-        let time = UNIX_EPOCH + Duration::from_micros(1_795_349_596_025_307);
-        assert_eq!(to_iso(time), "2026-11-22T12:13:16.025307+00:00");
-        assert_eq!(to_iso(UNIX_EPOCH), "1970-01-01T00:00:00+00:00");
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::{Error, Result, Transport, valkey::Valkey};
+use crate::{
+    Error, PriorityOrder, Result, Transport,
+    valkey::{self, Valkey},
+};
 
 /// What else a driver is told besides the URL.
 #[derive(Debug, Clone, Default)]
@@ -12,26 +15,52 @@ pub struct ConnectOptions {
     pub transport_options: Map<String, Value>,
     /// The node name, `celery@host`: shown by the broker's tools (`CLIENT LIST`).
     pub client_name: String,
+    /// `broker_use_ssl`, as a JSON value: a dictionary with the keys of redis-py (`ssl_cert_reqs`, `ssl_ca_certs`, …), whose
+    /// constants of Python's `ssl` module are numbers, or `true`.
+    pub use_ssl: Option<Value>,
+    /// `broker_failover_strategy`: `round-robin` or `shuffle`. It chooses among several URLs with semicolons between them.
+    pub failover_strategy: Option<String>,
+    /// `worker_priority_order`: which lists are served first.
+    pub priority_order: PriorityOrder,
 }
 
 impl ConnectOptions {
     /// Options with `broker_transport_options` and the node name.
     pub fn new(transport_options: Map<String, Value>, client_name: impl Into<String>) -> Self {
-        Self { transport_options, client_name: client_name.into() }
+        Self { transport_options, client_name: client_name.into(), ..Self::default() }
+    }
+
+    /// Asks for TLS as `broker_use_ssl` does.
+    #[must_use]
+    pub fn with_use_ssl(mut self, use_ssl: Option<Value>) -> Self {
+        self.use_ssl = use_ssl;
+        self
+    }
+
+    /// Chooses among several brokers as `broker_failover_strategy` does.
+    #[must_use]
+    pub fn with_failover_strategy(mut self, strategy: Option<String>) -> Self {
+        self.failover_strategy = strategy;
+        self
+    }
+
+    /// Has lists served in another order.
+    #[must_use]
+    pub fn with_priority_order(mut self, order: PriorityOrder) -> Self {
+        self.priority_order = order;
+        self
     }
 }
 
-/// The driver for `url`. Nothing is connected yet.
+/// The driver for `url`, or for several URLs with semicolons between them. Nothing is connected yet.
 pub fn connect(url: &str, options: &ConnectOptions) -> Result<Box<dyn Transport>> {
-    let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
-    match scheme {
-        // Those that the driver does not speak yet it refuses by name.
-        "redis" | "valkey" | "rediss" | "valkeys" | "sentinel" | "redis+socket" | "socket" | "unix" => {
-            Ok(Box::new(Valkey::new(url, options)?))
-        }
-        _ => Err(Error::Url {
-            url: crate::valkey::hide_password(url),
-            reason: format!("no driver for {scheme:?}; this worker speaks redis:// and valkey://"),
-        }),
+    if valkey::is_ours(url) {
+        // What the driver does not speak it refuses by name.
+        return Ok(Box::new(Valkey::new(url, options)?));
     }
+    let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
+    Err(Error::Url {
+        url: valkey::hide_password(url),
+        reason: format!("no driver for {scheme:?}; this worker speaks {}", valkey::SCHEMES),
+    })
 }

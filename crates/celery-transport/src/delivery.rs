@@ -19,12 +19,22 @@ pub struct Delivery {
     pub queue: Arc<str>,
     /// The message, or what could not be read as one.
     pub message: Result<Message, Undecodable>,
+    /// Its place among the messages that this worker holds: the lower runs sooner, equal ones in the order in which they
+    /// came. Numbers of different queues compare.
+    pub rank: u16,
 }
 
 impl Delivery {
     /// A delivery of `message` from `queue`.
     pub fn new(tag: DeliveryTag, queue: Arc<str>, message: Result<Message, Undecodable>) -> Self {
-        Self { tag, queue, message }
+        Self { tag, queue, message, rank: 0 }
+    }
+
+    /// Sets its place among the messages that this worker holds.
+    #[must_use]
+    pub fn with_rank(mut self, rank: u16) -> Self {
+        self.rank = rank;
+        self
     }
 }
 

@@ -23,6 +23,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A setting of the app cannot be used: `broker_use_ssl`. Permanent.
+    #[error("{setting}: {reason}")]
+    Setting {
+        /// The name of the setting.
+        setting: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The connection is down, or the broker does not serve at the moment (loading, read only, out of memory).
     /// The same call may succeed later; nothing is known of what the lost call did.
     #[error("connection to {url} lost: {reason}")]

@@ -1,23 +1,27 @@
 //! How Celery messages move: the [`Transport`] traits and their drivers.
 //!
-//! A [`Transport`] opens a consumer (a [`Consumer`] that fetches and an [`Acknowledger`] that settles) and a
-//! [`Publisher`]. The traits are object-safe because the broker URL chooses the driver at run time: see [`connect`].
+//! A [`Transport`] opens a consumer (a [`Consumer`] that fetches and an [`Acknowledger`] that settles), a
+//! [`Publisher`], and for fanout exchanges a [`Subscription`]. The traits are object-safe because the broker URL chooses the driver at run time: see [`connect()`].
 //!
 //! | driver | URL | module |
 //! |---|---|---|
-//! | Valkey and Redis | `redis://`, `valkey://` | [`valkey`] |
+//! | Valkey and Redis | `redis://`, `rediss://`, `redis+socket://`, `sentinel://`, the same with `valkey` | [`valkey`] |
 //!
 //! Architecture invariant: no type of a broker library appears in this crate's public API.
 
 mod connect;
 mod delivery;
 mod error;
+mod priority;
 mod queue;
+mod subscription;
 mod transport;
 pub mod valkey;
 
 pub use connect::{ConnectOptions, connect};
 pub use delivery::{Delivery, DeliveryTag, Settlement, Undecodable};
 pub use error::{Error, Result};
+pub use priority::PriorityOrder;
 pub use queue::Queue;
+pub use subscription::{Broadcast, Subscription};
 pub use transport::{Acknowledger, Consumer, Publication, Publisher, Transport};

@@ -1,5 +1,7 @@
 //! A queue and how messages reach it.
 
+use std::time::Duration;
+
 /// A queue to consume from, with the one binding that Celery declares for it.
 ///
 /// Source: `kombu/entity.py: Queue`, `celery/app/amqp.py: Queues`.
@@ -14,6 +16,8 @@ pub struct Queue {
     pub exchange_type: String,
     /// The routing key (or topic pattern) of the binding.
     pub routing_key: String,
+    /// For a queue of one asker (`x-expires`): after how long without it the broker may forget the queue. `None`: never.
+    pub expires: Option<Duration>,
 }
 
 impl Queue {
@@ -25,6 +29,7 @@ impl Queue {
             exchange_type: String::from("direct"),
             routing_key: name.clone(),
             name,
+            expires: None,
         }
     }
 
@@ -39,6 +44,14 @@ impl Queue {
         self.exchange = exchange.into();
         self.exchange_type = exchange_type.into();
         self.routing_key = routing_key.into();
+        self
+    }
+
+    /// Has the broker forget the queue when nobody has used it for `expires`: replies to control commands
+    /// (`control_queue_expires`).
+    #[must_use]
+    pub fn expiring(mut self, expires: Duration) -> Self {
+        self.expires = Some(expires);
         self
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use celery_protocol::Message;
 
-use crate::{Delivery, Queue, Result, Settlement};
+use crate::{Delivery, Queue, Result, Settlement, Subscription};
 
 /// A broker. Cheap to make: nothing is connected before a consumer or a publisher is opened.
 #[async_trait]
@@ -20,6 +20,11 @@ pub trait Transport: Send + Sync + std::fmt::Debug {
 
     /// Opens a publisher.
     async fn publisher(&self) -> Result<Arc<dyn Publisher>>;
+
+    /// Listens to the fanout exchange `exchange`, from when this returns. `patterns` are the routing keys that are wanted,
+    /// where `*` and `#` stand for any text: `task.*`, `#`; none for messages without a routing key. A message that
+    /// several patterns match may come once for each.
+    async fn subscribe(&self, exchange: &str, patterns: &[&str]) -> Result<Box<dyn Subscription>>;
 
     /// Empties `queue` and returns how many messages were in it (`celery purge`).
     async fn purge(&self, queue: &Queue) -> Result<u64>;
@@ -66,6 +71,9 @@ pub trait Publisher: Send + Sync {
 
     /// Declares and binds queues, so that what is published to their exchange reaches them.
     async fn declare(&self, queues: &[Queue]) -> Result<()>;
+
+    /// Removes queues with their bindings and whatever is in them. One that does not exist is no error.
+    async fn delete(&self, queues: &[Queue]) -> Result<()>;
 }
 
 /// A message and where it goes.

@@ -136,6 +136,7 @@ impl Worker {
             fetcher: Fetcher::spawn(consumer, shutdown.clone()),
             intake: Intake::new(&config),
             credit: Credit::new(slots, config.prefetch_multiplier, config.look_ahead),
+            priority_order: config.priority_order,
             later: DueQueue::new(),
             rates: RateLimits::new(&config.tasks, clock.now()),
             executor,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use celery_executor::{Kind, Limits};
 use celery_scheduler::RateLimit;
-use celery_transport::Queue;
+use celery_transport::{PriorityOrder, Queue};
 
 /// The settings of a worker. Names follow Celery's settings where there is one.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Config {
     pub tasks: Vec<TaskSpec>,
     /// `worker_prefetch_multiplier`: messages held per slot; 0 means as many as come.
     pub prefetch_multiplier: usize,
+    /// `worker_priority_order`: which lists of a queue are served first. The transport has to be told as well.
+    pub priority_order: PriorityOrder,
     /// How many messages may be held beyond one kind's prefetch credit to find work for the other kind.
     pub look_ahead: usize,
     /// `accept_content` as content types. A message of another type is refused.
@@ -43,6 +45,7 @@ impl Config {
             queues,
             tasks,
             prefetch_multiplier: 4,
+            priority_order: PriorityOrder::Celery,
             look_ahead: 256,
             accept_content: vec![String::from("application/json")],
             result_expires: Some(Duration::from_secs(86_400)),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use celery_executor::{Change, Executor, Kind};
 use celery_scheduler::{Clock, DueQueue};
-use celery_transport::{DeliveryTag, Settlement};
+use celery_transport::{DeliveryTag, PriorityOrder, Settlement};
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 
@@ -26,6 +26,7 @@ pub(crate) struct Engine {
     pub(crate) fetcher: Fetcher,
     pub(crate) intake: Intake,
     pub(crate) credit: Credit,
+    pub(crate) priority_order: PriorityOrder,
     pub(crate) later: DueQueue<Admitted>,
     pub(crate) rates: RateLimits,
     pub(crate) executor: Executor<Box<InFlight>>,
@@ -42,6 +43,9 @@ pub(crate) struct Engine {
 
 /// A larger batch is no faster: the reply of one fetch is read in one piece.
 const FETCH_AT_MOST: usize = 256;
+
+/// How many are fetched at once where only the messages themselves say which is first: all that may be held, within reason.
+const FETCH_TO_SORT: usize = 4096;
 
 /// With more outcomes than this on their way to the store, nothing is fetched: a store that is away must not let them
 /// grow without bound.
@@ -78,7 +82,14 @@ impl Engine {
         }
         let starved = self.kinds.iter().any(|kind| self.executor.load(*kind).waiting == 0);
         if starved || self.credit.is_worth_a_fetch() {
-            self.fetcher.ask(self.credit.available().min(FETCH_AT_MOST));
+            self.fetcher.ask(self.credit.available().min(self.fetch_at_most()));
+        }
+    }
+
+    fn fetch_at_most(&self) -> usize {
+        match self.priority_order {
+            PriorityOrder::Celery => FETCH_AT_MOST,
+            PriorityOrder::High => FETCH_TO_SORT,
         }
     }
 
@@ -93,7 +104,7 @@ impl Engine {
             Some(Fetched::Batch(batch)) => {
                 // The next batch is on its way while this one is looked at.
                 let left = self.credit.available().saturating_sub(batch.len());
-                self.fetcher.ask(left.min(FETCH_AT_MOST));
+                self.fetcher.ask(left.min(self.fetch_at_most()));
                 let now = self.clock.now();
                 for delivery in batch {
                     match self.intake.admit(delivery, now) {

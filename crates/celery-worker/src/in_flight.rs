@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 impl InFlight {
     /// Whether nobody wants the result (`celery/app/trace.py: get_actual_ignore_result`).
     pub(crate) fn ignores_result(&self) -> bool {
-        self.spec.ignore_result || self.headers.ignore_result
+        self.spec.ignore_result || self.headers.ignore_result.unwrap_or_default()
     }
 
     /// The name in log lines: the shadow name if the producer gave one.

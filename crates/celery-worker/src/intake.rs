@@ -73,7 +73,7 @@ impl Intake {
     }
 
     pub(crate) fn admit(&mut self, delivery: Delivery, now: SystemTime) -> Admission {
-        let Delivery { tag, queue, message, .. } = delivery;
+        let Delivery { tag, queue, message, rank, .. } = delivery;
         let refused = |tag, headers, reason| Admission::Refused(Refused { tag, headers, reason });
         let message = match message {
             Ok(message) => message,
@@ -107,7 +107,8 @@ impl Intake {
                 Instant::now().checked_add(expires.duration_since(now).unwrap_or_default())
             }))
             .with_report_start(spec.track_started)
-            .with_wants_result(!(spec.ignore_result || headers.ignore_result));
+            .with_rank(rank)
+            .with_wants_result(!(spec.ignore_result || headers.ignore_result.unwrap_or_default()));
         let spec = Arc::clone(spec);
         let kind = spec.kind;
         let in_flight = Box::new(InFlight { tag, queue, headers, spec, arguments, acked: false });

@@ -7,9 +7,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use celery_executor::{Failure, Outcome};
 use celery_protocol::result::RevokedReason;
-use celery_protocol::{ExceptionInfo, Extended, ResultMeta, State};
+use celery_protocol::{ExceptionInfo, Extended, ResultMeta, State, iso8601};
 use celery_results::StoreResult;
-use celery_scheduler::to_iso;
 
 use crate::Config;
 use crate::in_flight::InFlight;
@@ -106,7 +105,7 @@ impl Reporter {
             }
         };
         let result = exception.encode();
-        let date_done = to_iso(now);
+        let date_done = iso8601(now);
         let mut meta = ResultMeta::new(&headers.id, state, &result);
         meta.date_done = Some(&date_done);
         meta.group_id = headers.group.as_deref();
@@ -134,7 +133,7 @@ impl Reporter {
 
     fn store(&self, in_flight: &InFlight, meta: &Meta<'_>, now: SystemTime) -> StoreResult {
         let headers = &in_flight.headers;
-        let date_done = meta.state.is_ready().then(|| to_iso(now));
+        let date_done = meta.state.is_ready().then(|| iso8601(now));
         let mut encoded = ResultMeta::new(&headers.id, meta.state.clone(), meta.result);
         encoded.traceback = meta.traceback;
         encoded.children = meta.children;

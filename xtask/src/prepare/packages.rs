@@ -12,7 +12,15 @@ use crate::steps::Steps;
 /// Makes sure of a C compiler, redis-server and a CPython; installs what is missing as root on Debian, and says which
 /// packages bring it otherwise.
 pub(crate) fn ensure(steps: &Steps) -> Result<()> {
-    let missing = missing();
+    install(steps, &missing())
+}
+
+/// Makes sure of a C++ compiler, for which libFuzzer is built.
+pub(crate) fn ensure_cxx(steps: &Steps) -> Result<()> {
+    if process::is_installed("c++") { Ok(()) } else { install(steps, &["g++"]) }
+}
+
+fn install(steps: &Steps, missing: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }

@@ -6,10 +6,12 @@ use crate::tidy::rules::Findings;
 use crate::tidy::workspace::Workspace;
 
 /// For each crate, the crates of the workspace that it may depend on. A crate that is not listed breaks the rule.
-const BELOW: [(&str, &[&str]); 12] = [
+const BELOW: [(&str, &[&str]); 14] = [
     ("celery-protocol", &[]),
-    ("celery-transport", &["celery-protocol"]),
-    ("celery-results", &["celery-protocol"]),
+    ("celery-protocol-fuzz", &["celery-protocol"]),
+    ("celery-valkey", &[]),
+    ("celery-transport", &["celery-protocol", "celery-valkey"]),
+    ("celery-results", &["celery-protocol", "celery-valkey"]),
     ("celery-client", &["celery-protocol", "celery-transport", "celery-results"]),
     ("celery-scheduler", &[]),
     ("celery-executor", &["celery-protocol"]),
@@ -45,7 +47,7 @@ const BELOW: [(&str, &[&str]); 12] = [
 
 /// Libraries and the crates they belong to.
 const HOMES: [(&str, &[&str]); 3] = [
-    ("fred", &["celery-transport", "celery-results"]),
+    ("fred", &["celery-valkey", "celery-transport", "celery-results"]),
     ("lapin", &["celery-transport", "celery-results"]),
     ("pyo3", &["celery-python"]),
 ];

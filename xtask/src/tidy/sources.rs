@@ -18,7 +18,10 @@ const REACH: usize = 8;
 const FORBIDDEN: [&str; 0] = [];
 
 pub(crate) fn fred_stays_in_valkey(workspace: &Workspace) -> Result<Findings> {
-    let inside = |source: &&Source| source.path.components().any(|part| part.as_os_str() == "valkey");
+    let homes = ["valkey", "celery-valkey"];
+    let inside = |source: &&Source| {
+        source.path.components().any(|part| homes.iter().any(|home| part.as_os_str() == *home))
+    };
     let outside = workspace.rust().filter(|source| !inside(source) && !is_own(source));
     Ok(Findings::of(places(outside, |line| line.contains("fred::"))))
 }

@@ -65,7 +65,8 @@ fn mask(text: &str) -> Option<String> {
             _ if escaped => escaped = false,
             b'\\' if in_string => escaped = true,
             b'"' => in_string = !in_string,
-            b'N' | b'I' if !in_string => {
+            // What was replaced may hold the beginning of another: `NaNaN`.
+            b'N' | b'I' if !in_string && at >= copied => {
                 let tail = &text[at..];
                 if let Some((token, number)) = TOKENS.iter().find(|(token, _)| tail.starts_with(token)) {
                     masked.push_str(&text[copied..at]);
@@ -93,6 +94,17 @@ mod tests {
         let finite = Finite::lenient(text).unwrap();
         assert_eq!(finite.masked(), r#"[100, -10000000, "NaN \" Infinity", {"Infinity": 10000000}]"#);
         assert_eq!(finite.original_of(&finite.masked()[1..15]), "NaN, -Infinity");
+    }
+
+    #[test]
+    fn tokens_that_overlap_are_no_tokens_of_their_own() {
+        assert_eq!(Finite::lenient("[NaNaN]").unwrap().masked(), "[100aN]");
+        assert!(
+            read_lenient("text", "NaNaN", |text| {
+                serde_json::from_str::<f64>(text.masked()).map_err(Error::json("text"))
+            })
+            .is_err()
+        );
     }
 
     #[test]

@@ -1,9 +1,6 @@
 //! The typed values of kombu: `{"__type__": …, "__value__": …}`.
 
-use serde::{
-    Serialize,
-    ser::{SerializeMap, Serializer},
-};
+use serde::{Serialize, Serializer};
 
 use super::ObjectWriter;
 use crate::{Error, Value, base64_text};
@@ -98,6 +95,19 @@ impl Typed {
         }
     }
 
+    /// The dictionary that stands for it.
+    pub(crate) fn to_entries(&self) -> Value {
+        let (name, value) = match self {
+            Self::DateTime(text) => ("datetime", text.as_str().into()),
+            Self::Date(text) => ("date", text.as_str().into()),
+            Self::Time(text) => ("time", text.as_str().into()),
+            Self::Decimal(text) => ("decimal", text.as_str().into()),
+            Self::Uuid(bytes) => ("uuid", Value::Map(vec![("hex".into(), hex(bytes).into())])),
+            Self::Bytes(bytes) => ("base64", base64_text::encoded(bytes).into()),
+        };
+        Value::Map(vec![(TYPE.into(), name.into()), (VALUE.into(), value)])
+    }
+
     /// What it is, for messages to people.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
@@ -163,32 +173,14 @@ fn invalid(field: &'static str, expected: &'static str) -> Error {
     Error::InvalidField { object: OBJECT, field, expected }
 }
 
-/// `{"__type__": …, "__value__": …}`, in any format of serde.
+/// `{"__type__": …, "__value__": …}`, in any format of serde; bytes are its own.
 impl Serialize for Typed {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (name, text) = match self {
-            Self::DateTime(text) => ("datetime", text),
-            Self::Date(text) => ("date", text),
-            Self::Time(text) => ("time", text),
-            Self::Decimal(text) => ("decimal", text),
-            Self::Uuid(bytes) => {
-                let mut map = serializer.serialize_map(Some(2))?;
-                map.serialize_entry(TYPE, "uuid")?;
-                map.serialize_entry(VALUE, &Hex { hex: hex(bytes) })?;
-                return map.end();
-            }
-            Self::Bytes(bytes) => return serializer.serialize_bytes(bytes),
-        };
-        let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry(TYPE, name)?;
-        map.serialize_entry(VALUE, text)?;
-        map.end()
+        match self {
+            Self::Bytes(bytes) => serializer.serialize_bytes(bytes),
+            _ => self.to_entries().serialize(serializer),
+        }
     }
-}
-
-#[derive(Serialize)]
-struct Hex {
-    hex: String,
 }
 
 /// As `uuid.UUID(hex=…)`: hyphens, braces and the URN prefix do not count.

@@ -50,6 +50,8 @@ impl Message {
     /// The body is decoded when `properties.body_encoding` says `base64`; absent or unknown, it is taken as it is
     /// (`kombu/transport/virtual/base.py: Message.__init__`, `Channel.decode_body`).
     ///
+    /// Memory: at most 48 bytes allocated for each byte read; 144 where it holds what kombu does not write.
+    ///
     /// # Errors
     ///
     /// [`Error::TooLarge`], [`Error::Utf8`], [`Error::Json`] and [`Error::Base64`].

@@ -15,8 +15,8 @@ pub struct ResultMeta<'a> {
     pub result: &'a str,
     /// The traceback as Python prints it.
     pub traceback: Option<&'a str>,
-    /// What the task sent, as JSON text: an array of `ResultBase.as_tuple`, `[["<id>", null], null]` each. `None` is
-    /// an empty array.
+    /// What the task sent, as JSON text: an array of [`ResultTree`](crate::result::ResultTree), or null.
+    /// `None` is an empty array.
     pub children: Option<&'a str>,
     /// When it was done: ISO 8601 with offset. Celery has none unless the state is ready.
     pub date_done: Option<&'a str>,

@@ -23,7 +23,8 @@ pub struct StoredMeta {
     pub result: String,
     /// The traceback as Python prints it.
     pub traceback: Option<String>,
-    /// What the task sent, as JSON text.
+    /// What the task sent, as JSON text: an array, or null where Celery knew of no request. See
+    /// [`ResultTree::decode_list`](super::ResultTree::decode_list).
     pub children: Option<String>,
     /// When it was done: ISO 8601.
     pub date_done: Option<String>,
@@ -59,10 +60,12 @@ pub struct StoredExtended {
 impl StoredMeta {
     /// Reads a stored result, compressed or not, of up to [`MAX_MESSAGE_SIZE`] bytes.
     ///
+    /// Memory: at most 48 bytes allocated for each byte read once decompressed.
+    ///
     /// # Errors
     ///
-    /// [`Error::Json`] and [`Error::Utf8`] for anything that is no result, [`Error::MissingField`] without `status` or
-    /// `task_id`, and those of [`decompress_result`].
+    /// [`Error::Json`] and [`Error::Utf8`] for anything that is no result, [`Error::MissingField`] without
+    /// `status` or `task_id`, and those of [`decompress_result`].
     pub fn decode(payload: &[u8]) -> Result<Self, Error> {
         check_size(OBJECT, payload.len(), MAX_MESSAGE_SIZE)?;
         let json = decompress_result(payload, MAX_MESSAGE_SIZE)?;
@@ -81,7 +84,8 @@ impl StoredMeta {
                 let mut stamps = Vec::new();
                 for name in stamped_headers.iter().flatten() {
                     if let Some(json) = fields.get(name) {
-                        stamps.push((name.clone(), RawJson::new(json).map_err(Error::json(OBJECT))?));
+                        let json = RawJson::new(text.original_of(json)).map_err(Error::json(OBJECT))?;
+                        stamps.push((name.clone(), json));
                     }
                 }
                 Some(StoredExtended {
@@ -89,7 +93,9 @@ impl StoredMeta {
                     args: raw("args"),
                     kwargs: raw("kwargs"),
                     worker: optional(&fields, "worker")?,
-                    retries: optional(&fields, "retries")?,
+                    retries: raw("retries")
+                        .map(|json| serde_json::from_str(&json).map_err(Error::json(OBJECT)))
+                        .transpose()?,
                     queue: optional(&fields, "queue")?,
                     stamped_headers,
                     stamps,
@@ -101,7 +107,7 @@ impl StoredMeta {
             status: State::from(&*status),
             result: raw("result").unwrap_or_else(|| "null".to_owned()),
             traceback: optional::<LossyString>(&fields, "traceback")?.map(|text| text.0),
-            children: raw("children"),
+            children: fields.get("children").map(|slice| text.original_of(slice).to_owned()),
             date_done: optional(&fields, "date_done")?,
             group_id: optional(&fields, "group_id")?,
             parent_id: optional(&fields, "parent_id")?,
@@ -174,6 +180,14 @@ mod tests {
     fn a_float_that_is_no_json_is_kept() {
         let meta = StoredMeta::decode(include_bytes!("../../fixtures/result/plain/nan.json")).unwrap();
         assert_eq!(meta.result, "NaN");
+    }
+
+    #[test]
+    fn a_float_that_is_no_json_is_never_another_number() {
+        for field in [r#""retries": NaN"#, r#""stamped_headers": ["s"], "s": NaN"#] {
+            let text = format!(r#"{{"status": "SUCCESS", "task_id": "i", "name": "t", {field}}}"#);
+            assert!(matches!(StoredMeta::decode(text.as_bytes()), Err(Error::Json { .. })), "{text}");
+        }
     }
 
     #[test]

@@ -106,6 +106,12 @@ mod tests {
         assert!(matches!(Value::from_json(unknown), Err(Error::UnknownType { .. })));
     }
 
+    #[test]
+    fn a_value_is_small() {
+        // What the stated memory of the decoders rests on.
+        assert_eq!(size_of::<Value>(), 32);
+    }
+
     proptest! {
         #[test]
         fn agrees_with_serde_json(text in r#"[\[\]{}",:0-9eE.+\-a\\nu ]{0,30}"#) {

@@ -8,7 +8,10 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::Value;
+use super::{
+    Value,
+    read::{WHOLE, spelled_out},
+};
 use crate::{Error, json::Typed};
 
 /// The Rust value for one of Python.
@@ -69,7 +72,8 @@ impl<'de> de::Deserializer<'de> for Value {
                 map.end()?;
                 Ok(value)
             }
-            Self::Typed(Typed::Bytes(bytes)) | Self::Extension(_, bytes) => visitor.visit_byte_buf(bytes),
+            Self::Typed(Typed::Bytes(bytes)) => visitor.visit_byte_buf(bytes),
+            Self::Extension(_, bytes) => visitor.visit_byte_buf(bytes.into()),
             Self::Typed(typed) => visitor.visit_string(typed.text().unwrap_or_default()),
         }
     }
@@ -95,10 +99,10 @@ impl<'de> de::Deserializer<'de> for Value {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self)
+        visitor.visit_newtype_struct(if name == WHOLE { spelled_out(self) } else { self })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

@@ -3,6 +3,7 @@
 mod build;
 mod convert;
 mod deserialize;
+mod read;
 mod repr;
 mod serialize;
 mod write_json;
@@ -48,13 +49,13 @@ pub enum Value {
     /// A value that kombu marks with its type in JSON; msgpack has its own form for bytes, YAML for bytes and dates.
     Typed(Typed),
     /// An extension of MessagePack: its type and its bytes.
-    Extension(i8, Vec<u8>),
+    Extension(i8, Box<[u8]>),
 }
 
 impl Value {
     /// Reads JSON text, NaN and integers of any length included (`kombu/utils/json.py: loads`).
     ///
-    /// Memory: at most 64 bytes for each byte of the text.
+    /// Memory: at most 64 bytes allocated for each byte of the text.
     ///
     /// # Errors
     ///

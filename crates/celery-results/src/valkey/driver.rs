@@ -1,15 +1,18 @@
 //! The driver itself.
 
-use std::{fmt, sync::LazyLock, time::Duration};
-
-use async_trait::async_trait;
-use bytes::Bytes;
-use fred::{
-    prelude::KeysInterface,
-    types::{Key, Value, scripts::Script},
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+    time::Duration,
 };
 
-use super::{address::Address, connection::Connection, options::Options};
+use async_trait::async_trait;
+use celery_valkey::{Address, Connection, Owner, Settings};
+use fred::types::{Key, Value, scripts::Script};
+
+use super::{keys::Keys, options::Options, watcher::Watcher};
+use tokio::sync::OnceCell;
+
 use crate::{ConnectOptions, Result, ResultStore, StoreResult};
 
 static STORE: LazyLock<Script> = LazyLock::new(|| Script::from_lua(include_str!("scripts/store.lua")));
@@ -20,10 +23,16 @@ const MOST_RESULTS: usize = 256;
 /// meanwhile.
 const MOST_BYTES: usize = 1 << 20;
 
-/// A Valkey or Redis result backend, on a connection of its own.
+/// How many results that were published may wait to be heard; past that they are read.
+const HEARD: usize = 2048;
+
+/// A Valkey or Redis result backend, on a connection of its own, and one more once something is watched.
 pub struct Valkey {
-    connection: Connection,
-    prefix: String,
+    pub(super) address: Address,
+    pub(super) settings: Settings,
+    pub(super) connection: Arc<Connection>,
+    pub(super) keys: Keys,
+    pub(super) watcher: OnceCell<Arc<Watcher>>,
 }
 
 impl Valkey {
@@ -31,30 +40,34 @@ impl Valkey {
     ///
     /// # Errors
     ///
-    /// [`Error::Url`](crate::Error::Url) and [`Error::Option`](crate::Error::Option) name what cannot be used;
+    /// [`Error::Url`](crate::Error::Url), [`Error::Option`](crate::Error::Option) and
+    /// [`Error::Setting`](crate::Error::Setting) name what cannot be used;
     /// [`Error::Lost`](crate::Error::Lost) comes at once when the server is not there.
     pub async fn connect(url: &str, options: &ConnectOptions) -> Result<Self> {
-        let address = Address::parse(url)?;
-        let client_name = &options.client_name;
-        let options = Options::parse(&options.transport_options)?;
+        let (client_name, use_ssl) = (&options.client_name, options.use_ssl.clone());
+        let mut options = Options::parse(&options.transport_options)?;
+        options.access.use_ssl = use_ssl;
+        let address = Address::parse(url, Owner::ResultBackend, &options.access)?;
         let name = options.client_name.as_ref().unwrap_or(client_name);
-        let connection = Connection::open(&address, options.connect_timeout, name).await?;
-        Ok(Self { connection, prefix: options.prefix })
-    }
-
-    /// Source: `celery/backends/base.py: KeyValueStoreBackend.get_key_for_task`.
-    fn key(&self, task_id: &str) -> Key {
-        format!("{}celery-task-meta-{task_id}", self.prefix).into()
+        let mut settings = Settings::new(options.connect_timeout, name);
+        if let Some(timeout) = options.command_timeout {
+            settings.command_timeout = timeout;
+        }
+        let connection = Arc::new(Connection::open(&address, &settings).await?);
+        settings.events = HEARD;
+        let keys = Keys { prefix: options.prefix };
+        Ok(Self { address, settings, connection, keys, watcher: OnceCell::new() })
     }
 
     async fn store_some(&self, batch: &[StoreResult]) -> Result<()> {
-        let keys: Vec<_> = batch.iter().map(|result| self.key(&result.task_id)).collect();
+        let keys: Vec<Key> = batch.iter().map(|result| self.keys.task(&result.task_id).into()).collect();
         let mut args = Vec::with_capacity(2 * batch.len());
         for result in batch {
             args.push(Value::from(seconds(result.expires).to_string()));
             args.push(Value::Bytes(result.meta.clone()));
         }
-        self.connection.call(&STORE, keys, args).await.map(|_| ())
+        self.connection.call(&STORE, keys, args).await?;
+        Ok(())
     }
 }
 
@@ -84,20 +97,10 @@ impl ResultStore for Valkey {
         }
         refused
     }
-
-    async fn get(&self, task_id: &str) -> Result<Option<Bytes>> {
-        let value: Value = self
-            .connection
-            .client()
-            .get(self.key(task_id))
-            .await
-            .map_err(|error| self.connection.error(&error))?;
-        Ok(if value.is_null() { None } else { value.into_bytes() })
-    }
 }
 
 /// Whole seconds, rounded up; 0 stands for ever, as `result_expires` does.
-fn seconds(expires: Option<Duration>) -> u64 {
+pub(super) fn seconds(expires: Option<Duration>) -> u64 {
     expires.map_or(0, |expires| expires.as_secs() + u64::from(expires.subsec_nanos() > 0))
 }
 
@@ -113,6 +116,8 @@ fn fitting(batch: &[StoreResult]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn result(size: usize) -> StoreResult {

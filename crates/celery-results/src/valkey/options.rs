@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use celery_valkey::{Access, NO_PROVIDER};
 use serde_json::{Map, Value};
 
 use crate::{Error, Result};
@@ -12,14 +13,23 @@ pub(super) struct Options {
     /// Before every key, separator included.
     pub(super) prefix: String,
     pub(super) connect_timeout: Duration,
+    /// `socket_timeout`; `None` leaves it to the connection.
+    pub(super) command_timeout: Option<Duration>,
+    /// How to find the server and what to show it.
+    pub(super) access: Access,
     pub(super) client_name: Option<String>,
 }
 
 impl Options {
     /// Reads the options; one that is unknown, unsupported or of the wrong type is an [`Error::Option`].
     pub(super) fn parse(given: &Map<String, Value>) -> Result<Self> {
-        let mut options =
-            Self { prefix: String::new(), connect_timeout: Duration::from_secs(5), client_name: None };
+        let mut options = Self {
+            prefix: String::new(),
+            connect_timeout: Duration::from_secs(5),
+            command_timeout: None,
+            access: Access::default(),
+            client_name: None,
+        };
         for (name, value) in given {
             let refuse = |reason: &str| Error::Option { option: name.clone(), reason: reason.to_owned() };
             let text = || match value {
@@ -27,20 +37,35 @@ impl Options {
                 Value::String(text) => Ok(Some(text.clone())),
                 _ => Err(refuse("a string is needed")),
             };
+            let duration = || {
+                let seconds = value.as_f64().filter(|seconds| (0.001..1e9).contains(seconds));
+                let seconds = seconds.ok_or_else(|| refuse("a number of seconds above 0 is needed"))?;
+                Ok::<_, Error>(Duration::from_secs_f64(seconds))
+            };
             match name.as_str() {
                 "global_keyprefix" => options.prefix = with_separator(text()?.unwrap_or_default()),
                 "client_name" => options.client_name = text()?,
                 "socket_connect_timeout" if value.is_null() => {}
-                "socket_connect_timeout" => {
-                    let seconds = value.as_f64().filter(|seconds| (0.001..1e9).contains(seconds));
-                    let seconds = seconds.ok_or_else(|| refuse("a number of seconds above 0 is needed"))?;
-                    options.connect_timeout = Duration::from_secs_f64(seconds);
+                "socket_connect_timeout" => options.connect_timeout = duration()?,
+                "socket_timeout" if value.is_null() => {}
+                "socket_timeout" => options.command_timeout = Some(duration()?),
+                "master_name" => options.access.master_name = text()?,
+                "min_other_sentinels" => {
+                    options.access.min_other_sentinels =
+                        value.as_u64().ok_or_else(|| refuse("a whole number that is not negative is needed"))?;
                 }
+                "sentinel_kwargs" => match value {
+                    Value::Null => {}
+                    Value::Object(kwargs) => options.access.sentinel_kwargs.clone_from(kwargs),
+                    _ => return Err(refuse("a dictionary is needed")),
+                },
+                "credential_provider" if value.is_null() => {}
+                "credential_provider" => return Err(refuse(NO_PROVIDER)),
                 // How redis-py manages its sockets and pool and how Celery retries: this driver has one connection with
-                // limits of its own, and reconnects by itself. `visibility_timeout` belongs to the broker, and many
-                // apps give both the same options. `result_chord_ordered` is read by whoever completes chords.
-                "socket_timeout"
-                | "socket_keepalive"
+                // limits of its own, which it keeps alive and looks after, and reconnects by itself.
+                // `visibility_timeout` belongs to the broker, and many apps give both the same options.
+                // `result_chord_ordered` is read by whoever completes chords.
+                "socket_keepalive"
                 | "socket_keepalive_options"
                 | "max_connections"
                 | "health_check_interval"
@@ -49,9 +74,6 @@ impl Options {
                 | "polling_interval"
                 | "visibility_timeout"
                 | "result_chord_ordered" => {}
-                "credential_provider" | "master_name" | "min_other_sentinels" | "sentinel_kwargs" => {
-                    return Err(refuse("not supported yet"));
-                }
                 _ => return Err(refuse("unknown option")),
             }
         }
@@ -94,7 +116,11 @@ mod tests {
             (json!({"global_keyprefx": "x"}), "global_keyprefx"),
             (json!({"global_keyprefix": 1}), "global_keyprefix"),
             (json!({"socket_connect_timeout": -1}), "socket_connect_timeout"),
-            (json!({"master_name": "m"}), "master_name"),
+            (json!({"socket_timeout": "1"}), "socket_timeout"),
+            (json!({"master_name": 1}), "master_name"),
+            (json!({"sentinel_kwargs": []}), "sentinel_kwargs"),
+            (json!({"min_other_sentinels": -1}), "min_other_sentinels"),
+            (json!({"credential_provider": "a.b"}), "credential_provider"),
         ] {
             let error = parse(value).err().unwrap();
             assert!(matches!(&error, Error::Option { option, .. } if option == name), "{error}");

@@ -9,11 +9,9 @@ use bytes::Bytes;
 use celery_results::{ConnectOptions, Error, ResultStore, StoreResult, connect, valkey::Valkey};
 use fred::prelude::{ClientLike, ListInterface};
 
-use crate::server::Server;
+use crate::support::{self, get};
 
-async fn store(server: &Server) -> Valkey {
-    Valkey::connect(&server.url(), &ConnectOptions::default()).await.unwrap()
-}
+use celery_valkey::test_server::Server;
 
 fn result(id: &str) -> StoreResult {
     StoreResult::new(id, Bytes::from_static(b"{\"status\": \"SUCCESS\"}"), None)
@@ -49,7 +47,7 @@ async fn urls_are_refused_by_name() {
 async fn a_full_server_is_asked_again_later() {
     let server = Server::start().await;
     let client = server.client().await;
-    let store = store(&server).await;
+    let store = support::connect(&server).await;
     let limit = |bytes: &'static str| {
         client.custom::<fred::types::Value, _>(fred::cmd!("CONFIG"), vec!["SET", "maxmemory", bytes])
     };
@@ -64,17 +62,17 @@ async fn a_full_server_is_asked_again_later() {
 async fn a_key_of_another_type_fails_alone() {
     let server = Server::start().await;
     let client = server.client().await;
-    let store = store(&server).await;
+    let store = support::connect(&server).await;
     let () = client.lpush("celery-task-meta-b", "x").await.unwrap();
     let error = store.store(&[result("a"), result("b"), result("c")]).await.unwrap_err();
     assert!(matches!(&error, Error::Refused { reason, .. } if reason.contains("WRONGTYPE")), "{error}");
-    assert!(store.get("a").await.unwrap().is_some() && store.get("c").await.unwrap().is_some());
+    assert!(get(&store, "a").await.is_some() && get(&store, "c").await.is_some());
 }
 
 #[tokio::test]
 async fn a_restarted_server_is_found_again() {
     let mut server = Server::start().await;
-    let store = store(&server).await;
+    let store = support::connect(&server).await;
     store.store(&[result("a")]).await.unwrap();
     server.kill();
     assert!(store.store(&[result("a")]).await.unwrap_err().is_transient());
@@ -84,5 +82,5 @@ async fn a_restarted_server_is_found_again() {
         assert!(error.is_transient() && Instant::now() < end, "{error}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert!(store.get("a").await.unwrap().is_some());
+    assert!(get(&store, "a").await.is_some());
 }

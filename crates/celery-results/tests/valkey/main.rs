@@ -3,5 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
 
 mod errors;
-mod server;
+mod groups;
 mod storing;
+mod support;
+mod watching;

@@ -5,51 +5,36 @@ use std::time::Duration;
 use bytes::Bytes;
 use celery_results::{ConnectOptions, ResultStore, StoreResult, valkey::Valkey};
 use fred::prelude::{ClientLike, EventInterface, KeysInterface, PubsubInterface};
-use serde_json::{Map, json};
+use serde_json::json;
 
-use crate::server::Server;
+use crate::support::{connect, day, get, meta};
 
-/// A meta as Celery 5.7.0 writes it.
-fn meta(status: &str, result: &str) -> Bytes {
-    format!(
-        "{{\"status\": \"{status}\", \"result\": {result}, \"traceback\": null, \"children\": [], \
-         \"date_done\": \"2026-11-23T01:18:29.143177+00:00\", \"task_id\": \"6893c3a4-fdda-4af9-bc7f-ae803cb10145\"}}"
-    )
-    .into()
-}
-
-async fn store(server: &Server) -> Valkey {
-    Valkey::connect(&server.url(), &ConnectOptions::new(Map::new(), "celery@test")).await.unwrap()
-}
-
-fn day(id: &str, meta: Bytes) -> StoreResult {
-    StoreResult::new(id, meta, Some(Duration::from_secs(86400)))
-}
+use celery_valkey::test_server::Server;
 
 #[tokio::test]
 async fn a_success_is_never_overwritten() {
     let server = Server::start().await;
-    let store = store(&server).await;
-    assert_eq!(store.get("a").await.unwrap(), None);
+    let store = connect(&server).await;
+    assert_eq!(get(&store, "a").await, None);
     for (status, kept) in
         [("STARTED", "STARTED"), ("RETRY", "RETRY"), ("SUCCESS", "SUCCESS"), ("FAILURE", "SUCCESS")]
     {
         store.store(&[day("a", meta(status, "1"))]).await.unwrap();
-        assert_eq!(store.get("a").await.unwrap(), Some(meta(kept, "1")));
+        assert_eq!(get(&store, "a").await, Some(meta(kept, "1")));
     }
     // In one batch too, in its order.
     let batch =
         [day("b", meta("FAILURE", "1")), day("b", meta("SUCCESS", "2")), day("b", meta("REVOKED", "3"))];
     store.store(&batch).await.unwrap();
     store.store(&batch).await.unwrap();
-    assert_eq!(store.get("b").await.unwrap(), Some(meta("SUCCESS", "2")));
+    assert_eq!(get(&store, "b").await, Some(meta("SUCCESS", "2")));
 }
 
 #[tokio::test]
 async fn a_success_in_another_notation_is_seen() {
     let server = Server::start().await;
     let client = server.client().await;
-    let store = store(&server).await;
+    let store = connect(&server).await;
     for (stored, overwritten) in [
         (r#"{"status":"SUCCESS","result":1}"#, false),
         (r#"{"result": {"status": "FAILURE"}, "status": "SUCCESS"}"#, false),
@@ -59,7 +44,7 @@ async fn a_success_in_another_notation_is_seen() {
     ] {
         let () = client.set("celery-task-meta-a", stored, None, None, false).await.unwrap();
         store.store(&[day("a", meta("FAILURE", "9"))]).await.unwrap();
-        let now = store.get("a").await.unwrap().unwrap();
+        let now = get(&store, "a").await.unwrap();
         assert_eq!(now == meta("FAILURE", "9"), overwritten, "{stored:?}");
     }
 }
@@ -68,7 +53,7 @@ async fn a_success_in_another_notation_is_seen() {
 async fn results_expire_or_stay() {
     let server = Server::start().await;
     let client = server.client().await;
-    let store = store(&server).await;
+    let store = connect(&server).await;
     let expiring = |expires| StoreResult::new("a", meta("STARTED", "1"), expires);
     store.store(&[expiring(Some(Duration::from_secs(100)))]).await.unwrap();
     let ttl: i64 = client.ttl("celery-task-meta-a").await.unwrap();
@@ -84,7 +69,7 @@ async fn whoever_waits_is_told_once() {
     let listener = server.client().await;
     let mut messages = listener.message_rx();
     listener.psubscribe("celery-task-meta-*").await.unwrap();
-    let store = store(&server).await;
+    let store = connect(&server).await;
     store
         .store(&[
             day("a", meta("SUCCESS", "1")),
@@ -104,7 +89,7 @@ async fn whoever_waits_is_told_once() {
 async fn large_batches_are_split_and_bytes_stay_bytes() {
     let server = Server::start().await;
     let client = server.client().await;
-    let store = store(&server).await;
+    let store = connect(&server).await;
     let odd = Bytes::from_static(b"\x80\x04\x95 pickle \xff\x00");
     let mut batch: Vec<_> = (0..700).map(|number| day(&format!("t{number}"), meta("SUCCESS", "1"))).collect();
     batch.push(day("large", Bytes::from(vec![b'x'; 3 << 20])));
@@ -112,8 +97,8 @@ async fn large_batches_are_split_and_bytes_stay_bytes() {
     store.store(&batch).await.unwrap();
     let size: i64 = client.custom(fred::cmd!("DBSIZE"), Vec::<String>::new()).await.unwrap();
     assert_eq!(size, 702);
-    assert_eq!(store.get("odd").await.unwrap(), Some(odd));
-    assert_eq!(store.get("large").await.unwrap().unwrap().len(), 3 << 20);
+    assert_eq!(get(&store, "odd").await, Some(odd));
+    assert_eq!(get(&store, "large").await.unwrap().len(), 3 << 20);
     store.store(&[]).await.unwrap();
 }
 
@@ -127,5 +112,5 @@ async fn the_prefix_goes_before_keys_and_channels() {
     let store = Valkey::connect(&server.url(), &ConnectOptions::new(options, "")).await.unwrap();
     store.store(&[day("a", meta("SUCCESS", "1"))]).await.unwrap();
     assert_eq!(&*messages.recv().await.unwrap().channel, "app_celery-task-meta-a");
-    assert_eq!(store.get("a").await.unwrap(), Some(meta("SUCCESS", "1")));
+    assert_eq!(get(&store, "a").await, Some(meta("SUCCESS", "1")));
 }

@@ -27,18 +27,19 @@ impl Acknowledger for ValkeyAcknowledger {
                 // A rejected message is forgotten too: kombu's Redis transport has no dead letters.
                 Settlement::Ack(_) | Settlement::Reject(_) => done.push(tag),
                 Settlement::Requeue(_) => back.push((tag, Place::End)),
-                Settlement::Restore(_) => back.push((tag, Place::Front)),
+                Settlement::Restore(_) => back.push((tag, Place::Unstarted)),
             }
         }
         if !done.is_empty() {
             let keys =
                 vec![session.keys.unacked.clone(), session.keys.unacked_index.clone(), session.lease.clone()];
-            let args = done.iter().map(|tag| Value::from(*tag)).collect();
+            let mut args = vec![Value::from(session.keys.prefix())];
+            args.extend(done.iter().map(|tag| Value::from(*tag)));
             session.commands.call(&script::ACK, keys, args).await?;
             session.held.remove(done);
         }
         if !back.is_empty() {
-            give_back(&session.commands, &session.keys, &session.lease, None, &back).await?;
+            give_back(session, &session.commands, &session.lease, None, &back).await?;
             session.held.remove(back.iter().map(|(tag, _)| *tag));
         }
         Ok(())

@@ -1,6 +1,65 @@
 //! Which queues a routing key reaches.
 
-use super::keys::Keys;
+use celery_valkey::Connection;
+use fred::{
+    prelude::{SetsInterface, SortedSetsInterface},
+    types::{Value, sorted_sets::ZSort},
+};
+use serde::Deserialize;
+
+use super::{keys::Keys, reply};
+use crate::{Error, Result};
+
+/// The bindings of an exchange.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Table {
+    pub(super) members: Vec<String>,
+    /// The table is a sorted set: the producers of this exchange are celery-redis-plus's or celery-asyncio's.
+    pub(super) sorted: bool,
+}
+
+/// Reads the bindings of `exchanges`, in one round trip; in two when one of them is a sorted set.
+///
+/// Source: `kombu/transport/redis.py: Channel.get_table`; `celery_redis_plus/transport.py: Channel._read_bindings`.
+pub(super) async fn read(connection: &Connection, keys: &Keys, exchanges: &[&str]) -> Vec<Result<Table>> {
+    let tables: Vec<_> = exchanges.iter().map(|exchange| keys.bindings(exchange)).collect();
+    let client = connection.client();
+    let pipeline = client.pipeline();
+    for [bindings, _] in &tables {
+        // A command of a pipeline is only written down here: its answer comes with the others.
+        let _: std::result::Result<(), _> = pipeline.smembers(bindings).await;
+    }
+    let members = |value| reply::strings(reply::elements(value));
+    let mut answers = Vec::with_capacity(tables.len());
+    for (answer, [bindings, _]) in pipeline.try_all::<Value>().await.into_iter().zip(tables) {
+        answers.push(match answer {
+            Ok(value) => Ok(Table { members: members(value), sorted: false }),
+            Err(error) if error.details().contains("WRONGTYPE") => {
+                let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64();
+                let fresh = client.zrange::<Value, _, _, _>(
+                    bindings,
+                    now,
+                    f64::INFINITY,
+                    Some(ZSort::ByScore),
+                    false,
+                    None,
+                    false,
+                );
+                let fresh = fresh.await.map_err(|error| Error::from(connection.error(&error)));
+                fresh.map(|value| Table { members: members(value), sorted: true })
+            }
+            Err(error) => Err(connection.error(&error).into()),
+        });
+    }
+    answers
+}
+
+/// The form of a binding that early versions of celery-asyncio wrote into sorted sets.
+#[derive(Deserialize)]
+struct Binding {
+    queue: String,
+    routing_key: String,
+}
 
 /// The pattern that kombu stores for a topic binding, a Python regular expression.
 ///
@@ -61,8 +120,16 @@ pub(super) fn topic_matches(binding: &str, routing_key: &str) -> bool {
 pub(super) fn lookup(keys: &Keys, table: &[String], routing_key: &str) -> Vec<String> {
     let mut queues = Vec::new();
     for member in table {
-        let Some([key, pattern, queue]) = keys.split_binding(member) else {
-            continue;
+        let object;
+        let [key, pattern, queue] = match keys.split_binding(member) {
+            Some(parts) => parts,
+            None => match serde_json::from_str::<Binding>(member) {
+                Ok(binding) => {
+                    object = binding;
+                    [object.routing_key.as_str(), "", object.queue.as_str()]
+                }
+                Err(_) => continue,
+            },
         };
         let matches = if pattern.is_empty() { key == routing_key } else { topic_matches(key, routing_key) };
         if matches && !queue.is_empty() && !queues.iter().any(|known| known == queue) {

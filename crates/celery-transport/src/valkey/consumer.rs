@@ -4,15 +4,18 @@ use std::{collections::VecDeque, future::pending, sync::Arc};
 
 use async_trait::async_trait;
 use celery_protocol::Message;
+use celery_valkey::Connection;
 
 use super::{
-    connection::Connection,
+    declare::declare,
     fetch::{Fetched, Lists, Taken},
     lease::Lease,
+    ranking,
     reconcile::{Doubt, reconcile},
+    sorted,
     wake::Wake,
 };
-use crate::{Consumer, Delivery, DeliveryTag, Result, Undecodable};
+use crate::{Consumer, Delivery, DeliveryTag, PriorityOrder, Queue, Result, Undecodable};
 
 /// Fetches on a connection of its own, so that the server's invalidations do not wait behind other replies.
 pub(super) struct ValkeyConsumer {
@@ -23,17 +26,34 @@ pub(super) struct ValkeyConsumer {
     doubt: Doubt,
     /// Found by [`reconcile`], more than there was credit for.
     found: VecDeque<Taken>,
+    queues: Vec<Queue>,
+    /// The server may be another one than that on which the queues were declared, or have lost its data.
+    undeclared: bool,
 }
 
 impl ValkeyConsumer {
-    pub(super) fn new(connection: Connection, lease: Arc<Lease>, lists: Lists) -> Self {
-        let wake = Wake::new(&connection);
-        Self { connection, lease, lists, wake, doubt: Doubt::default(), found: VecDeque::new() }
+    /// A consumer of `queues`, which are declared already.
+    pub(super) fn new(connection: Connection, lease: Arc<Lease>, lists: Lists, queues: Vec<Queue>) -> Self {
+        Self {
+            wake: Wake::new(&connection),
+            connection,
+            lease,
+            lists,
+            doubt: Doubt::default(),
+            found: VecDeque::new(),
+            queues,
+            undeclared: false,
+        }
     }
 
     async fn take(&mut self, credit: usize) -> Result<Vec<Taken>> {
         if self.wake.reconnected() {
             self.doubt.raise();
+            self.undeclared = true;
+        }
+        if self.undeclared {
+            declare(&self.connection, &self.lease.keys, &self.queues).await?;
+            self.undeclared = false;
         }
         let track = self.wake.prepare(&self.connection).await?;
         if self.doubt.is_due() {
@@ -49,9 +69,9 @@ impl ValkeyConsumer {
             let fetched = self.lists.fetch(&self.connection, &self.lease, credit, track).await?;
             self.doubt.end();
             match fetched {
-                Fetched::Messages(taken) => {
+                Fetched::Messages { taken, more } => {
                     self.lease.held.insert(taken.iter().map(|taken| &taken.tag));
-                    self.wake.fetched(taken.len() < credit);
+                    self.wake.fetched(!more);
                     return Ok(taken);
                 }
                 Fetched::NoLease if self.lease.is_closed() => return Ok(Vec::new()),
@@ -68,7 +88,13 @@ impl Consumer for ValkeyConsumer {
             return Ok(Vec::new());
         }
         match self.take(credit).await {
-            Ok(taken) => Ok(taken.into_iter().map(delivery).collect()),
+            Ok(taken) => {
+                let order = self.lists.priorities;
+                let mut deliveries: Vec<_> = taken.into_iter().map(|taken| delivery(taken, order)).collect();
+                // Only the number in the message tells those of one list apart.
+                deliveries.sort_by_key(|delivery| delivery.rank);
+                Ok(deliveries)
+            }
             Err(error) => {
                 self.doubt.raise();
                 Err(error)
@@ -87,7 +113,13 @@ impl Consumer for ValkeyConsumer {
     }
 }
 
-fn delivery(taken: Taken) -> Delivery {
-    let message = Message::from_envelope(&taken.raw).map_err(|error| Undecodable::new(taken.raw, error));
-    Delivery::new(DeliveryTag(taken.tag), taken.queue, message)
+fn delivery(taken: Taken, order: PriorityOrder) -> Delivery {
+    let Taken { tag, queue, raw, place, delivered } = taken;
+    let message = match place {
+        ranking::Place::Step(_) => Message::from_envelope(&raw),
+        ranking::Place::Level(_) => sorted::message(&raw, &queue, delivered),
+    };
+    let message = message.map_err(|error| Undecodable::new(raw, error));
+    let priority = message.as_ref().ok().and_then(|message| message.properties.priority);
+    Delivery::new(DeliveryTag(tag), queue, message).with_rank(ranking::rank(order, place, priority))
 }

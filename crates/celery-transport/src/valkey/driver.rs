@@ -6,27 +6,25 @@ use std::{
 };
 
 use async_trait::async_trait;
-use fred::prelude::{ClientLike, KeysInterface, ListInterface};
+use celery_valkey::{Address, Connection, Owner, PubSub, Settings};
 use tokio::sync::Mutex;
 
 use super::{
-    acknowledger::ValkeyAcknowledger,
-    address::Address,
-    connection::Connection,
-    consumer::ValkeyConsumer,
-    fetch::Lists,
-    keys::Keys,
-    lease::Lease,
-    options::Options,
-    publisher::{ValkeyPublisher, declare},
-    script,
-    session::Session,
+    acknowledger::ValkeyAcknowledger, consumer::ValkeyConsumer, declare, fetch::Lists, keys::Keys,
+    lease::Lease, options::Options, publisher::ValkeyPublisher, script, session::Session,
+    subscription::ValkeySubscription,
 };
-use crate::{Acknowledger, ConnectOptions, Consumer, Error, Publisher, Queue, Result, Transport};
+use crate::{
+    Acknowledger, ConnectOptions, Consumer, Error, Publisher, Queue, Result, Subscription, Transport,
+};
+
+/// How many messages of a fanout exchange may wait to be asked for; past that the oldest are lost.
+const HEARD: usize = 4096;
 
 /// A Valkey or Redis broker.
 ///
-/// A consumer fetches on a connection of its own; settling, leases and publishing share one more.
+/// A consumer fetches on a connection of its own; settling, leases and publishing share one more, and each
+/// subscription has its own.
 pub struct Valkey {
     address: Address,
     keys: Arc<Keys>,
@@ -36,17 +34,24 @@ pub struct Valkey {
 }
 
 impl Valkey {
-    /// The broker at `url` with `broker_transport_options`. Nothing is connected yet.
+    /// The broker at `url` with `broker_transport_options`; with several URLs, the first that answers. Nothing is
+    /// connected yet.
     ///
     /// # Errors
     ///
-    /// [`Error::Url`] and [`Error::Option`], which name what cannot be used.
+    /// [`Error::Url`], [`Error::Option`] and [`Error::Setting`], which name what cannot be used.
     pub fn new(url: &str, options: &ConnectOptions) -> Result<Self> {
-        let address = Address::parse(url)?;
         let client_name = options.client_name.clone();
-        let options = Options::parse(&options.transport_options)?;
+        let order = options.priority_order;
+        let (use_ssl, strategy) = (options.use_ssl.clone(), options.failover_strategy.clone());
+        let mut options = Options::parse(&options.transport_options)?;
+        options.priority_order = order;
+        options.access.use_ssl = use_ssl;
+        options.access.failover_strategy = strategy;
+        let address = Address::parse(url, Owner::Broker, &options.access)?;
+        options.sorted = url.starts_with("valkey");
         Ok(Self {
-            keys: Arc::new(Keys::new(&options, address.database)),
+            keys: Arc::new(Keys::new(&options, address.database())),
             client_name: options.client_name.clone().unwrap_or(client_name),
             options: Arc::new(options),
             address,
@@ -55,13 +60,21 @@ impl Valkey {
     }
 
     async fn open(&self) -> Result<Connection> {
-        Connection::open(&self.address, self.options.connect_timeout, &self.client_name).await
+        Ok(Connection::open(&self.address, &self.settings()).await?)
+    }
+
+    fn settings(&self) -> Settings {
+        let mut settings = Settings::new(self.options.connect_timeout, &*self.client_name);
+        if let Some(timeout) = self.options.command_timeout {
+            settings.command_timeout = timeout;
+        }
+        settings
     }
 
     /// The connection for everything but fetching, opened when nobody has it.
     async fn commands(&self) -> Result<Arc<Connection>> {
         let mut shared = self.commands.lock().await;
-        if let Some(connection) = shared.upgrade().filter(|connection| connection.client().is_connected()) {
+        if let Some(connection) = shared.upgrade().filter(|connection| connection.is_connected()) {
             return Ok(connection);
         }
         let connection = Arc::new(self.open().await?);
@@ -72,14 +85,14 @@ impl Valkey {
 
 impl fmt::Debug for Valkey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Valkey").field(&self.address.shown).finish()
+        f.debug_tuple("Valkey").field(&self.address.as_uri()).finish()
     }
 }
 
 #[async_trait]
 impl Transport for Valkey {
     fn as_uri(&self) -> String {
-        self.address.shown.clone()
+        self.address.as_uri().to_owned()
     }
 
     async fn consume(&self, queues: &[Queue]) -> Result<(Box<dyn Consumer>, Arc<dyn Acknowledger>)> {
@@ -94,12 +107,14 @@ impl Transport for Valkey {
         }
         let commands = self.commands().await?;
         let connection = self.open().await?;
-        declare(&commands, &self.keys, queues).await?;
+        declare::refuse_older_layout(&commands, &self.keys, queues).await?;
+        declare::declare(&commands, &self.keys, queues).await?;
         script::load(&commands).await?;
-        let session = Session::new(commands, Arc::clone(&self.keys), Arc::clone(&self.options));
+        let names = queues.iter().map(|queue| queue.name.clone()).collect();
+        let session = Session::new(commands, Arc::clone(&self.keys), Arc::clone(&self.options), names);
         let lease = Lease::take(Arc::new(session)).await?;
         let lists = Lists::new(&self.keys, &self.options, queues);
-        let consumer = ValkeyConsumer::new(connection, Arc::clone(&lease), lists);
+        let consumer = ValkeyConsumer::new(connection, Arc::clone(&lease), lists, queues.to_vec());
         Ok((Box::new(consumer), Arc::new(ValkeyAcknowledger(lease))))
     }
 
@@ -111,18 +126,14 @@ impl Transport for Valkey {
         }))
     }
 
-    /// Source: `kombu/transport/redis.py: Channel._purge`.
+    async fn subscribe(&self, exchange: &str, patterns: &[&str]) -> Result<Box<dyn Subscription>> {
+        let mut settings = self.settings();
+        settings.events = HEARD;
+        let pubsub = PubSub::open(&self.address, &settings).await?;
+        Ok(Box::new(ValkeySubscription::open(pubsub, &self.keys, exchange, patterns).await?))
+    }
+
     async fn purge(&self, queue: &Queue) -> Result<u64> {
-        let commands = self.commands().await?;
-        let error = |error| commands.error(&error);
-        let pipeline = commands.client().pipeline();
-        let lists = self.keys.lists(&queue.name);
-        for list in &lists {
-            let () = pipeline.llen(list).await.map_err(error)?;
-            let () = pipeline.del(list).await.map_err(error)?;
-        }
-        let counts: Vec<u64> =
-            pipeline.try_all().await.into_iter().collect::<Result<_, _>>().map_err(error)?;
-        Ok(counts.iter().step_by(2).sum())
+        declare::purge(&*self.commands().await?, &self.keys, &queue.name).await
     }
 }

@@ -47,9 +47,34 @@ impl Keys {
         format!("{}celery-oxide.worker.{worker}", self.prefix).into()
     }
 
-    /// The priority steps, first served first.
+    /// `global_keyprefix`: what the scripts make other names from.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The priority steps, lowest first.
     pub(super) fn steps(&self) -> &[u8] {
         &self.steps
+    }
+
+    /// Sorted set of celery-redis-plus: delivery tag -> score, lowest served first.
+    pub(super) fn sorted(&self, queue: &str) -> Key {
+        format!("{}queue:{queue}", self.prefix).into()
+    }
+
+    /// Sorted set of celery-redis-plus: delivery tag -> unix time at which somebody has to look after the message.
+    pub(super) fn sorted_index(&self, queue: &str) -> Key {
+        format!("{}messages_index:{queue}", self.prefix).into()
+    }
+
+    /// The one index for all queues that celery-redis-plus 0.2 kept.
+    pub(super) fn shared_index(&self) -> Key {
+        format!("{}messages_index", self.prefix).into()
+    }
+
+    /// Hash of celery-redis-plus: a message in a sorted set.
+    pub(super) fn message(&self, tag: &str) -> Key {
+        format!("{}message:{tag}", self.prefix).into()
     }
 
     /// The list of `queue` for one of the [`steps`](Self::steps).
@@ -61,7 +86,7 @@ impl Keys {
         }
     }
 
-    /// All lists of `queue`.
+    /// All lists of `queue`, those of the lowest step first.
     pub(super) fn lists(&self, queue: &str) -> Vec<Key> {
         self.steps.iter().map(|step| self.list(queue, *step)).collect()
     }
@@ -80,6 +105,12 @@ impl Keys {
             format!("{}_kombu.binding.{exchange}", self.prefix).into(),
             format!("{}_kombu.binding_permanent.{exchange}", self.prefix).into(),
         ]
+    }
+
+    /// Sorted set of kombu: exchange -> unix time in milliseconds until which its bindings are kept, those of
+    /// [`bindings`](Self::bindings)' second key apart.
+    pub(super) fn binding_deadlines(&self) -> Key {
+        format!("{}_kombu.binding_deadlines", self.prefix).into()
     }
 
     /// A member of [`bindings`](Self::bindings): `routing_key`, pattern and queue.
@@ -106,6 +137,28 @@ impl Keys {
             format!("{prefix}{fanout}{exchange}")
         }
     }
+
+    /// The glob pattern of the channels of a fanout exchange for a pattern of routing keys.
+    pub(super) fn channel_pattern(&self, exchange: &str, pattern: &str) -> String {
+        let base = escape_glob(&self.channel(exchange, ""));
+        if self.fanout_patterns && !pattern.is_empty() {
+            format!("{base}/{}", pattern.replace('#', "*"))
+        } else {
+            base
+        }
+    }
+}
+
+/// Has a glob pattern match `text` alone. kombu does not: a prefix with brackets is a pattern there.
+fn escape_glob(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '*' | '?' | '[' | ']' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
 }
 
 #[cfg(test)]
@@ -140,6 +193,15 @@ mod tests {
         assert_eq!(keys.lease("w"), Key::from("app:celery-oxide.worker.w"));
         assert_eq!(keys.channel("celeryev", "task.sent"), "app:/3.celeryev/task.sent");
         assert_eq!(keys.channel("celery.pidbox", ""), "app:/3.celery.pidbox");
+    }
+
+    #[test]
+    fn patterns_of_channels() {
+        let keys = keys("a[1]:", &[0]);
+        assert_eq!(keys.channel_pattern("celeryev", "task.#"), r"a\[1\]:/3.celeryev/task.*");
+        assert_eq!(keys.channel_pattern("celery.pidbox", ""), r"a\[1\]:/3.celery.pidbox");
+        let options = Options { fanout_patterns: false, fanout_prefix: String::new(), ..Options::default() };
+        assert_eq!(Keys::new(&options, 0).channel_pattern("celeryev", "#"), "celeryev");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use super::{
+    due,
     give_back::{Place, give_back},
     reply, script,
     session::Session,
@@ -80,10 +81,12 @@ struct Renewal {
 
 /// Renews the lease and moves the scores of `held` to now.
 async fn renew(session: &Session, held: &[Arc<str>]) -> Result<Renewal> {
-    let keys = vec![session.keys.workers.clone(), session.keys.unacked_index.clone()];
+    let keys = vec![session.keys.workers.clone(), session.keys.unacked_index.clone(), session.lease.clone()];
     let mut args = vec![
         Value::from(session.worker.as_str()),
         Value::from(session.options.lease_timeout.as_secs_f64().to_string()),
+        Value::from(session.keys.prefix()),
+        Value::from(session.options.sorted_margin()),
     ];
     args.extend(held.iter().map(|tag| Value::from(&**tag)));
     let mut values = reply::elements(session.commands.call(&script::RENEW, keys, args).await?).into_iter();
@@ -106,7 +109,8 @@ fn say_if_lost(session: &Session, renewal: &Renewal) {
 async fn keep(session: Arc<Session>) {
     let options = &session.options;
     // A quarter leaves three more tries; the visibility timeout counts as well because stock workers go by it.
-    let tick = (options.lease_timeout.min(options.visibility_timeout) / 4).min(LONGEST_TICK);
+    let visibility_timeout = options.visibility_timeout.min(options.sorted_visibility);
+    let tick = (options.lease_timeout.min(visibility_timeout) / 4).min(LONGEST_TICK);
     let mut ticks = interval(tick.max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
@@ -122,8 +126,9 @@ async fn keep(session: Arc<Session>) {
                 }
             }
         }
+        release(&session, 2 * tick).await;
         ticks.tick().await;
-        let due = rescored.elapsed() + tick >= options.visibility_timeout / 4;
+        let due = rescored.elapsed() + tick >= visibility_timeout / 4;
         let held = if due { session.held.oldest_first() } else { Vec::new() };
         match renew(&session, &held).await {
             Ok(renewal) => {
@@ -137,6 +142,17 @@ async fn keep(session: Arc<Session>) {
             }
             Err(error) => tracing::warn!("failed to renew the lease of this worker: {error}"),
         }
+    }
+}
+
+/// Puts into the queues what is due in sorted sets; `early` covers the time until the next look.
+async fn release(session: &Session, early: Duration) {
+    match due::release(session, early).await {
+        Ok(due) if due.restored > 0 => {
+            tracing::warn!("Restored {} message(s) that no worker looks after", due.restored);
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!("failed to look for messages that are due: {error}"),
     }
 }
 
@@ -162,11 +178,12 @@ async fn sweep(session: &Session, worker: &str) {
 async fn give_back_all(session: &Session, lease: &Key, ended: Option<&str>) -> Result<usize> {
     let leased = session.leased(&session.commands, lease).await?;
     let tags: Vec<_> = leased.iter().rev().map(|(tag, _)| (tag.as_str(), Place::Front)).collect();
-    give_back(&session.commands, &session.keys, lease, ended, &tags).await
+    give_back(session, &session.commands, lease, ended, &tags).await
 }
 
 async fn leave(session: &Session, worker: &str, lease: &Key, must_have_ended: bool) -> Result<()> {
     let keys = vec![session.keys.workers.clone(), lease.clone()];
     let args = vec![Value::from(worker), Value::from(if must_have_ended { "1" } else { "0" })];
-    session.commands.call(&script::LEAVE, keys, args).await.map(|_| ())
+    session.commands.call(&script::LEAVE, keys, args).await?;
+    Ok(())
 }

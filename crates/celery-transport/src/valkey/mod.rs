@@ -36,11 +36,11 @@
 //! again from `unacked`.
 
 mod acknowledger;
-mod address;
 mod bindings;
-mod connection;
 mod consumer;
+mod declare;
 mod driver;
+mod due;
 mod failure;
 mod fetch;
 mod give_back;
@@ -48,14 +48,18 @@ mod held;
 mod keys;
 mod lease;
 mod options;
+mod origin;
 mod publisher;
+mod ranking;
 mod reconcile;
 mod reply;
 mod script;
 mod session;
+mod sorted;
+mod subscription;
 mod triple;
 mod visibility;
 mod wake;
 
-pub use address::hide_password;
+pub use celery_valkey::{SCHEMES, hide_password, is_ours};
 pub use driver::Valkey;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use celery_valkey::{Access, NO_PROVIDER};
 use serde_json::{Map, Value};
 
-use crate::{Error, Result};
+use crate::{Error, PriorityOrder, Result};
 
 /// The options that this driver honours, with kombu's names and defaults.
 ///
@@ -21,6 +22,12 @@ pub(super) struct Options {
     pub(super) unacked_mutex_key: String,
     pub(super) unacked_mutex_expire: Duration,
     pub(super) visibility_timeout: Duration,
+    /// The same for sorted sets, whose other workers have another default.
+    pub(super) sorted_visibility: Duration,
+    /// Which lists are served first. From a setting of the worker.
+    pub(super) priority_order: PriorityOrder,
+    /// Whether tasks are published into sorted sets. From the scheme of the URL.
+    pub(super) sorted: bool,
     /// How long a worker that no longer renews its lease keeps its messages. Ours, not kombu's.
     pub(super) lease_timeout: Duration,
     /// The most messages one search for invisible ones restores; `None`: all.
@@ -34,6 +41,10 @@ pub(super) struct Options {
     /// Where a message goes that no binding routes.
     pub(super) deadletter_queue: Option<String>,
     pub(super) connect_timeout: Duration,
+    /// `socket_timeout`; `None` leaves it to the connection.
+    pub(super) command_timeout: Option<Duration>,
+    /// How to find the server and what to show it.
+    pub(super) access: Access,
     pub(super) client_name: Option<String>,
 }
 
@@ -59,6 +70,9 @@ impl Default for Options {
             unacked_mutex_key: "unacked_mutex".to_owned(),
             unacked_mutex_expire: Duration::from_secs(300),
             visibility_timeout: Duration::from_secs(3600),
+            sorted_visibility: Duration::from_secs(300),
+            priority_order: PriorityOrder::Celery,
+            sorted: false,
             lease_timeout: Duration::from_secs(20),
             unacked_restore_limit: None,
             restore_every: Duration::from_secs(100),
@@ -67,6 +81,8 @@ impl Default for Options {
             fanout_patterns: true,
             deadletter_queue: None,
             connect_timeout: Duration::from_secs(5),
+            command_timeout: None,
+            access: Access::default(),
             client_name: None,
         }
     }
@@ -87,7 +103,10 @@ impl Options {
                 "unacked_index_key" => options.unacked_index_key = option.text()?,
                 "unacked_mutex_key" => options.unacked_mutex_key = option.text()?,
                 "unacked_mutex_expire" => options.unacked_mutex_expire = option.duration()?,
-                "visibility_timeout" => options.visibility_timeout = option.duration()?,
+                "visibility_timeout" => {
+                    options.visibility_timeout = option.duration()?;
+                    options.sorted_visibility = options.visibility_timeout;
+                }
                 "lease_timeout" => options.lease_timeout = option.duration()?,
                 "unacked_restore_limit" => {
                     options.unacked_restore_limit = option.number_or_none()?.map(|limit| limit as u32);
@@ -99,15 +118,17 @@ impl Options {
                 "fanout_patterns" => options.fanout_patterns = option.flag()?,
                 "deadletter_queue" => options.deadletter_queue = option.text_or_none()?,
                 "client_name" => options.client_name = option.text_or_none()?,
-                "socket_connect_timeout" => {
-                    if let Some(seconds) = option.number_or_none()? {
-                        options.connect_timeout = Duration::from_secs_f64(seconds);
-                    }
-                }
+                "socket_connect_timeout" if value.is_null() => {}
+                "socket_connect_timeout" => options.connect_timeout = option.duration()?,
+                "socket_timeout" if value.is_null() => {}
+                "socket_timeout" => options.command_timeout = Some(option.duration()?),
+                "master_name" => options.access.master_name = option.text_or_none()?,
+                "min_other_sentinels" => options.access.min_other_sentinels = option.count()?,
+                "sentinel_kwargs" => options.access.sentinel_kwargs = option.object()?,
                 // How redis-py manages its sockets and pool, and how kombu waits and retries. This driver has three
-                // connections with limits of its own, waits without polling and reconnects by itself.
-                "socket_timeout"
-                | "socket_keepalive"
+                // connections with limits of its own, which it keeps alive and looks after, waits without polling and
+                // reconnects by itself.
+                "socket_keepalive"
                 | "socket_keepalive_options"
                 | "max_connections"
                 | "health_check_interval"
@@ -127,11 +148,12 @@ impl Options {
                     );
                 }
                 "body_encoding" => return Err(option.refuse("only \"base64\" is supported")),
-                "credential_provider"
-                | "master_name"
-                | "min_other_sentinels"
-                | "sentinel_kwargs"
-                | "sentinel_fanout_compat" => return Err(option.refuse("not supported yet")),
+                "credential_provider" if value.is_null() => {}
+                "credential_provider" => return Err(option.refuse(NO_PROVIDER)),
+                "sentinel_fanout_compat" if !option.flag()? => {}
+                "sentinel_fanout_compat" => {
+                    return Err(option.refuse("not supported: it is for workers older than kombu 5.4"));
+                }
                 _ => return Err(option.refuse("unknown option")),
             }
         }
@@ -140,6 +162,14 @@ impl Options {
         }
         options.restore_every = Duration::from_secs_f64(interval * throttle.max(1.0));
         Ok(options)
+    }
+}
+
+impl Options {
+    /// After how many seconds another worker may restore what was taken from a sorted set, as an argument of the scripts:
+    /// the visibility timeout, and the minute that celery-redis-plus's workers look ahead.
+    pub(super) fn sorted_margin(&self) -> String {
+        (self.sorted_visibility.as_secs_f64() + 60.0).to_string()
     }
 }
 
@@ -176,6 +206,18 @@ impl Given<'_> {
 
     fn number_or_none(&self) -> Result<Option<f64>> {
         if self.value.is_null() { Ok(None) } else { self.number().map(Some) }
+    }
+
+    fn count(&self) -> Result<u64> {
+        self.value.as_u64().ok_or_else(|| self.refuse("a whole number that is not negative is needed"))
+    }
+
+    fn object(&self) -> Result<Map<String, Value>> {
+        match self.value {
+            Value::Null => Ok(Map::new()),
+            Value::Object(object) => Ok(object.clone()),
+            _ => Err(self.refuse("a dictionary is needed")),
+        }
     }
 
     fn duration(&self) -> Result<Duration> {
@@ -241,6 +283,7 @@ mod tests {
         assert_eq!(options.queue_order, QueueOrder::Sorted);
         assert_eq!(options.restore_every, Duration::from_secs(3));
         assert_eq!(options.fanout_prefix, "");
+        assert_eq!(options.command_timeout, Some(Duration::from_secs(3)));
     }
 
     #[test]
@@ -251,7 +294,12 @@ mod tests {
             (json!({"lease_timeout": 0}), "lease_timeout"),
             (json!({"priority_steps": [9, 0]}), "priority_steps"),
             (json!({"ack_emulation": false}), "ack_emulation"),
-            (json!({"master_name": "m"}), "master_name"),
+            (json!({"master_name": 1}), "master_name"),
+            (json!({"sentinel_kwargs": "x"}), "sentinel_kwargs"),
+            (json!({"min_other_sentinels": -1}), "min_other_sentinels"),
+            (json!({"sentinel_fanout_compat": true}), "sentinel_fanout_compat"),
+            (json!({"credential_provider": "a.b"}), "credential_provider"),
+            (json!({"socket_timeout": 0}), "socket_timeout"),
             (json!({"queue_order_strategy": "random"}), "queue_order_strategy"),
         ] {
             let error = parse(value).err().unwrap();

@@ -4,14 +4,26 @@ use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use celery_protocol::Message;
+use celery_valkey::Connection;
 use fred::{
-    prelude::{ListInterface, PubsubInterface, SetsInterface},
+    prelude::{ClientLike, ListInterface, PubsubInterface},
     types::{Key, Value},
 };
+use serde::{Deserialize, de::IgnoredAny};
 use uuid::Uuid;
 
-use super::{bindings, connection::Connection, keys::Keys, options::Options, reply};
-use crate::{Publication, Publisher, Queue, Result};
+use super::{
+    bindings::{self, Table},
+    declare,
+    keys::Keys,
+    options::Options,
+    script,
+};
+use crate::{Error, Publication, Publisher, Queue, Result};
+
+/// How many messages one script puts into sorted sets.
+const AT_ONCE: usize = 256;
 
 /// Publishes on the connection that is shared with settling.
 pub(super) struct ValkeyPublisher {
@@ -30,13 +42,15 @@ struct Send {
 enum What {
     /// Messages in a row for the same list.
     Push(Key, Vec<Value>),
+    /// Messages in a row for sorted sets: the arguments of `put.lua` that name them.
+    Put(Vec<Value>),
     /// To whoever listens now.
     Publish(String, Bytes),
 }
 
 impl ValkeyPublisher {
-    /// The bindings of the exchanges that have some, in one round trip.
-    async fn tables<'a>(&self, batch: &'a [Publication]) -> HashMap<&'a str, Result<Vec<String>>> {
+    /// The bindings of the exchanges that have some.
+    async fn tables<'a>(&self, batch: &'a [Publication]) -> HashMap<&'a str, Result<Table>> {
         let mut exchanges: Vec<&str> = Vec::new();
         for publication in batch {
             let exchange = publication.exchange.as_str();
@@ -48,39 +62,33 @@ impl ValkeyPublisher {
         if exchanges.is_empty() {
             return HashMap::new();
         }
-        let pipeline = self.commands.client().pipeline();
-        for exchange in &exchanges {
-            let [bindings, _] = self.keys.bindings(exchange);
-            // A command of a pipeline is only written down here: its answer comes with the others.
-            let _: Result<(), _> = pipeline.smembers(bindings).await;
-        }
-        let tables = pipeline.try_all::<Value>().await.into_iter().map(|table| {
-            table
-                .map(|table| reply::strings(reply::elements(table)))
-                .map_err(|error| self.commands.error(&error))
-        });
+        let tables = bindings::read(&self.commands, &self.keys, &exchanges).await;
         exchanges.into_iter().zip(tables).collect()
     }
 
-    /// The queues that a publication reaches.
+    /// The queues that a publication reaches, and whether they are to be sorted sets.
+    ///
+    /// Tasks are, when the URL says so, and everything is where the bindings say that the other producers do so. Replies
+    /// stay in lists, where stock clients look for them.
     ///
     /// Source: `kombu/transport/virtual/base.py: Channel.basic_publish`, `Channel._lookup`.
     fn queues(
         &self,
         publication: &Publication,
-        tables: &HashMap<&str, Result<Vec<String>>>,
-    ) -> Result<Vec<String>> {
+        tables: &HashMap<&str, Result<Table>>,
+    ) -> Result<(Vec<String>, bool)> {
+        let sorted = self.options.sorted && is_task(&publication.message);
         if publication.exchange.is_empty() {
-            return Ok(vec![publication.routing_key.clone()]);
+            return Ok((vec![publication.routing_key.clone()], sorted));
         }
-        let table = match tables.get(publication.exchange.as_str()) {
-            Some(Ok(table)) => table.as_slice(),
+        let (table, sorted) = match tables.get(publication.exchange.as_str()) {
+            Some(Ok(table)) => (table.members.as_slice(), sorted || table.sorted),
             Some(Err(error)) => return Err(error.clone()),
-            None => &[],
+            None => ([].as_slice(), sorted),
         };
         let queues = bindings::lookup(&self.keys, table, &publication.routing_key);
         if !queues.is_empty() {
-            return Ok(queues);
+            return Ok((queues, sorted));
         }
         if self.options.deadletter_queue.is_none() {
             tracing::warn!(
@@ -89,7 +97,7 @@ impl ValkeyPublisher {
                 publication.routing_key
             );
         }
-        Ok(self.options.deadletter_queue.iter().cloned().collect())
+        Ok((self.options.deadletter_queue.iter().cloned().collect(), sorted))
     }
 }
 
@@ -100,20 +108,27 @@ impl Publisher for ValkeyPublisher {
         let mut answers: Vec<Result<()>> = batch.iter().map(|_| Ok(())).collect();
         let mut sends: Vec<Send> = Vec::new();
         for (index, publication) in batch.iter().enumerate() {
-            let raw = envelope(publication);
             if publication.exchange_type == "fanout" && !publication.exchange.is_empty() {
                 let channel = self.keys.channel(&publication.exchange, &publication.routing_key);
+                let raw = envelope(publication, &Uuid::new_v4());
                 sends.push(Send { of: vec![index], what: What::Publish(channel, raw) });
                 continue;
             }
             let priority = publication.message.properties.priority.unwrap_or(0);
-            let queues = match self.queues(publication, &tables) {
-                Ok(queues) => queues,
+            let (queues, sorted) = match self.queues(publication, &tables) {
+                Ok(found) => found,
                 Err(error) => {
                     answers[index] = Err(error);
                     continue;
                 }
             };
+            if sorted {
+                for queue in queues {
+                    put(&mut sends, index, publication, priority, queue);
+                }
+                continue;
+            }
+            let raw = envelope(publication, &Uuid::new_v4());
             for queue in queues {
                 let list = self.keys.list_for(&queue, priority);
                 let value = Value::Bytes(raw.clone());
@@ -133,6 +148,17 @@ impl Publisher for ValkeyPublisher {
             let _: Result<(), _> = match send.what {
                 What::Push(list, values) => pipeline.lpush(list, values).await,
                 What::Publish(channel, raw) => pipeline.publish(channel, raw).await,
+                What::Put(messages) => {
+                    let mut args = vec![
+                        Value::from(script::PUT.lua().map_or("", |lua| &**lua)),
+                        Value::from(0),
+                        Value::from(self.keys.prefix()),
+                        Value::from(self.options.sorted_margin()),
+                    ];
+                    args.extend(messages);
+                    // The text and not its hash: a server that does not know the script cannot be told in a pipeline.
+                    pipeline.custom(fred::cmd!("EVAL"), args).await
+                }
             };
             of.push(send.of);
         }
@@ -145,7 +171,7 @@ impl Publisher for ValkeyPublisher {
             // A connection that is lost answers once for all that follows.
             let failure = match sent.next() {
                 Some(answer) => {
-                    last = answer.err().map(|error| self.commands.error(&error));
+                    last = answer.err().map(|error| Error::from(self.commands.error(&error)));
                     last.clone()
                 }
                 None => last.clone(),
@@ -160,36 +186,54 @@ impl Publisher for ValkeyPublisher {
     }
 
     async fn declare(&self, queues: &[Queue]) -> Result<()> {
-        declare(&self.commands, &self.keys, queues).await
+        declare::declare(&self.commands, &self.keys, queues).await
+    }
+
+    async fn delete(&self, queues: &[Queue]) -> Result<()> {
+        declare::delete(&self.commands, &self.keys, queues).await
     }
 }
 
-/// Binds queues to their exchanges.
-///
-/// Never over a sorted set: SADD refuses, and the error names whose layout that is.
-///
-/// Source: `kombu/transport/redis.py: Channel._queue_bind` (for a queue without `x-expires`).
-pub(super) async fn declare(connection: &Connection, keys: &Keys, queues: &[Queue]) -> Result<()> {
-    let error = |error| connection.error(&error);
-    let pipeline = connection.client().pipeline();
-    for queue in queues.iter().filter(|queue| !queue.exchange.is_empty()) {
-        let member = keys.binding(queue);
-        for key in keys.bindings(&queue.exchange) {
-            let () = pipeline.sadd(key, member.as_str()).await.map_err(error)?;
+/// Adds a message for the sorted set of `queue`.
+fn put(sends: &mut Vec<Send>, index: usize, publication: &Publication, priority: u8, queue: String) {
+    // Ordered by the time: what has the same score is served in the order of the tags. Each queue has a copy with a tag of
+    // its own, because a tag names one body.
+    let tag = Uuid::now_v7();
+    let message = [
+        Value::from(queue),
+        Value::from(tag.to_string()),
+        Value::from(i64::from(priority)),
+        Value::Bytes(envelope(publication, &tag)),
+    ];
+    match sends.last_mut() {
+        Some(Send { of, what: What::Put(messages) }) if of.len() < AT_ONCE => {
+            of.push(index);
+            messages.extend(message);
         }
+        _ => sends.push(Send { of: vec![index], what: What::Put(message.to_vec()) }),
     }
-    pipeline.try_all::<Value>().await.into_iter().try_for_each(|bound| bound.map(|_| ())).map_err(error)
 }
 
-/// The message as kombu would put it into a list.
+/// Whether a message is a task: those have its name in their headers.
+///
+/// Source: `celery/app/amqp.py: AMQP.as_task_v2`.
+fn is_task(message: &Message) -> bool {
+    #[derive(Deserialize)]
+    struct Headers {
+        task: Option<IgnoredAny>,
+    }
+    serde_json::from_str::<Headers>(message.headers.get()).is_ok_and(|headers| headers.task.is_some())
+}
+
+/// The message as kombu would put it into a list, and celery-redis-plus into a hash.
 ///
 /// Source: `kombu/transport/virtual/base.py: Channel.prepare_message`, `Channel._inplace_augment_message`.
-fn envelope(publication: &Publication) -> Bytes {
+fn envelope(publication: &Publication, tag: &Uuid) -> Bytes {
     let mut message = publication.message.clone();
     let properties = &mut message.properties;
     properties.priority.get_or_insert(0);
     properties.body_encoding = Some("base64".to_owned());
-    properties.delivery_tag = Some(Uuid::new_v4().to_string());
+    properties.delivery_tag = Some(tag.to_string());
     properties.delivery_info.exchange.clone_from(&publication.exchange);
     properties.delivery_info.routing_key.clone_from(&publication.routing_key);
     message.to_envelope().into()

@@ -6,17 +6,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
+use celery_valkey::Connection;
 use fred::{
     prelude::HashesInterface,
     types::{Key, Value},
 };
 
 use super::{
-    connection::Connection,
     fetch::{Lists, Taken},
-    give_back::Place,
-    give_back::give_back,
-    reply,
+    give_back::{Place, give_back},
+    origin::Origin,
+    ranking, reply,
     session::Session,
     triple::Triple,
 };
@@ -72,30 +73,86 @@ pub(super) async fn reconcile(
     // What is held is read first: a tag that is settled meanwhile is in neither.
     let held: HashSet<Arc<str>> = session.held.oldest_first().into_iter().collect();
     let leased = session.leased(connection, &session.lease).await?;
-    let strays: Vec<_> = leased.into_iter().filter(|(tag, _)| !held.contains(tag.as_str())).collect();
     let mut found = Vec::new();
-    for batch in strays.chunks(BATCH) {
+    let (mut sorted, mut plain) = (Vec::new(), Vec::new());
+    for (tag, origin) in leased.into_iter().filter(|(tag, _)| !held.contains(tag.as_str())) {
+        match origin {
+            Origin::List(list) => plain.push((tag, list)),
+            Origin::Sorted(queue) => sorted.push((tag, queue)),
+        }
+    }
+    let mut gone = Vec::new();
+    for batch in sorted.chunks(BATCH) {
+        let bodies = bodies(connection, session, batch).await?;
+        for ((tag, queue), body) in batch.iter().zip(bodies) {
+            match (body, lists.named(queue)) {
+                (Some(body), Some(queue)) => found.push(body.taken(tag, queue)),
+                _ => gone.push((tag.as_str(), Place::Unstarted)),
+            }
+        }
+    }
+    for batch in plain.chunks(BATCH) {
         let fields: Vec<Key> = batch.iter().map(|(tag, _)| Key::from(tag)).collect();
         let triples: Value = connection
             .client()
             .hmget(&session.keys.unacked, fields)
             .await
             .map_err(|error| connection.error(&error))?;
-        let mut gone = Vec::new();
         for ((tag, list), triple) in batch.iter().zip(reply::elements(triples)) {
             let triple = reply::bytes(triple).and_then(|triple| Triple::parse(&triple).ok());
-            match (triple, lists.queue_of(list)) {
-                (Some(triple), Some(queue)) => {
-                    found.push(Taken { tag: tag.as_str().into(), queue, raw: triple.raw });
+            match (triple, lists.owner_of(list)) {
+                (Some(triple), Some((queue, place))) => {
+                    let tag = tag.as_str().into();
+                    found.push(Taken { tag, queue, raw: triple.raw, place, delivered: 0 });
                 }
                 _ => gone.push((tag.as_str(), Place::Front)),
             }
         }
-        give_back(connection, &session.keys, &session.lease, None, &gone).await?;
     }
+    give_back(session, connection, &session.lease, None, &gone).await?;
     session.held.insert(found.iter().map(|taken| &taken.tag));
     if !found.is_empty() {
         tracing::info!("Found {} message(s) that an interrupted fetch had taken", found.len());
     }
     Ok(found)
+}
+
+/// What the hash of a message in a sorted set says.
+struct Body {
+    payload: Bytes,
+    delivered: u32,
+    /// How far from priority 255 it is.
+    level: u8,
+}
+
+impl Body {
+    fn taken(self, tag: &str, queue: Arc<str>) -> Taken {
+        let Self { payload, delivered, level } = self;
+        Taken { tag: tag.into(), queue, raw: payload, place: ranking::Place::Level(level), delivered }
+    }
+}
+
+/// The hashes of messages from sorted sets; `None` for one that is gone.
+async fn bodies(
+    connection: &Connection,
+    session: &Session,
+    batch: &[(String, String)],
+) -> Result<Vec<Option<Body>>> {
+    let pipeline = connection.client().pipeline();
+    for (tag, _) in batch {
+        let fields: Vec<Key> = ["payload", "delivery_count", "priority"].map(Key::from).to_vec();
+        // A command of a pipeline is only written down here: its answer comes with the others.
+        let _: std::result::Result<(), _> = pipeline.hmget(session.keys.message(tag), fields).await;
+    }
+    let answers = pipeline.try_all::<Value>().await.into_iter();
+    answers
+        .map(|answer| {
+            let mut fields = reply::elements(answer.map_err(|error| connection.error(&error))?).into_iter();
+            let payload = fields.next().and_then(reply::bytes);
+            let mut number = || fields.next().and_then(|value| value.as_u64()).unwrap_or_default();
+            let delivered = u32::try_from(number()).unwrap_or(u32::MAX);
+            let level = u8::MAX - u8::try_from(number()).unwrap_or(u8::MAX);
+            Ok(payload.map(|payload| Body { payload, delivered, level }))
+        })
+        .collect()
 }

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use fred::types::scripts::Script;
 
-use super::connection::Connection;
 use crate::Result;
+use celery_valkey::Connection;
 
 macro_rules! script {
     ($name:ident, $file:literal) => {
@@ -15,10 +15,14 @@ macro_rules! script {
 }
 
 script!(ACK, "ack.lua");
+script!(BIND, "bind.lua");
+script!(DUE, "due.lua");
 script!(FETCH, "fetch.lua");
 script!(GIVE_BACK, "give_back.lua");
 script!(INVISIBLE, "invisible.lua");
 script!(LEAVE, "leave.lua");
+script!(PUT, "put.lua");
+script!(REMOVE, "remove.lua");
 script!(RENEW, "renew.lua");
 script!(RESTORE, "restore.lua");
 script!(RETIRE, "retire.lua");
@@ -26,8 +30,8 @@ script!(UNLOCK, "unlock.lua");
 
 /// Has the server know the scripts that a consumer needs, so that its first calls are one round trip like the others.
 pub(super) async fn load(connection: &Connection) -> Result<()> {
-    for script in [&ACK, &FETCH, &GIVE_BACK, &RENEW] {
-        script.load(connection.client()).await.map_err(|error| connection.error(&error))?;
+    for script in [&ACK, &DUE, &FETCH, &GIVE_BACK, &RENEW] {
+        script.load(&connection.client()).await.map_err(|error| connection.error(&error))?;
     }
     Ok(())
 }

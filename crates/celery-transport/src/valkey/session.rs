@@ -8,12 +8,14 @@ use std::{
     },
 };
 
+use bytes::Bytes;
+use celery_valkey::Connection;
 use fred::{
     prelude::{HashesInterface, SortedSetsInterface},
     types::{Key, Value},
 };
 
-use super::{connection::Connection, held::Held, keys::Keys, options::Options, reply};
+use super::{held::Held, keys::Keys, options::Options, origin::Origin, reply};
 use crate::Result;
 
 /// One consumer as the server sees it.
@@ -22,6 +24,8 @@ pub(super) struct Session {
     pub(super) commands: Arc<Connection>,
     pub(super) keys: Arc<Keys>,
     pub(super) options: Arc<Options>,
+    /// The names of the queues, each once.
+    pub(super) queues: Vec<String>,
     /// The worker id: new for every consumer.
     pub(super) worker: String,
     /// The hash of our lease.
@@ -31,10 +35,18 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(commands: Arc<Connection>, keys: Arc<Keys>, options: Arc<Options>) -> Self {
+    pub(super) fn new(
+        commands: Arc<Connection>,
+        keys: Arc<Keys>,
+        options: Arc<Options>,
+        mut queues: Vec<String>,
+    ) -> Self {
+        queues.sort_unstable();
+        queues.dedup();
         let worker = uuid::Uuid::new_v4().to_string();
         let lease = keys.lease(&worker);
-        Self { commands, keys, options, worker, lease, held: Held::default(), closed: AtomicBool::new(false) }
+        let (held, closed) = (Held::default(), AtomicBool::new(false));
+        Self { commands, keys, options, queues, worker, lease, held, closed }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -45,10 +57,11 @@ impl Session {
         self.closed.store(true, Ordering::Release);
     }
 
-    /// The tags of a lease with the lists they came from, in the order in which they were taken.
-    pub(super) async fn leased(&self, connection: &Connection, lease: &Key) -> Result<Vec<(String, Key)>> {
+    /// The tags of a lease and where they came from, in the order in which they were taken; those from sorted sets, which
+    /// have their place there, before the others.
+    pub(super) async fn leased(&self, connection: &Connection, lease: &Key) -> Result<Vec<(String, Origin)>> {
         let client = connection.client();
-        let lists: HashMap<String, Key> =
+        let lists: HashMap<String, Bytes> =
             client.hgetall(lease).await.map_err(|error| connection.error(&error))?;
         if lists.is_empty() {
             return Ok(Vec::new());
@@ -59,7 +72,7 @@ impl Session {
         let mut leased: Vec<_> = lists
             .into_iter()
             .zip(reply::elements(scores))
-            .map(|((tag, list), score)| (score.as_f64().unwrap_or_default(), tag, list))
+            .map(|((tag, list), score)| (score.as_f64().unwrap_or_default(), tag, Origin::read(list)))
             .collect();
         leased.sort_by(|left, right| left.0.total_cmp(&right.0));
         Ok(leased.into_iter().map(|(_, tag, list)| (tag, list)).collect())

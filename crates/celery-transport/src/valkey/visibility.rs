@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use fred::{
-    prelude::{Expiration, HashesInterface, KeysInterface, SetOptions, SetsInterface},
+    prelude::{Expiration, HashesInterface, KeysInterface, SetOptions},
     types::{Key, Value},
 };
 use serde::Deserialize;
@@ -101,14 +101,9 @@ async fn lists(
         vec![triple.routing_key.clone()]
     } else {
         if !tables.contains_key(&triple.exchange) {
-            let [bindings, _] = session.keys.bindings(&triple.exchange);
-            let members: Value = session
-                .commands
-                .client()
-                .smembers(bindings)
-                .await
-                .map_err(|error| session.commands.error(&error))?;
-            tables.insert(triple.exchange.clone(), reply::strings(reply::elements(members)));
+            let read = bindings::read(&session.commands, &session.keys, &[&triple.exchange]).await;
+            let table = read.into_iter().next().transpose()?.unwrap_or_default();
+            tables.insert(triple.exchange.clone(), table.members);
         }
         let queues = bindings::lookup(&session.keys, &tables[&triple.exchange], &triple.routing_key);
         if queues.is_empty() { session.options.deadletter_queue.iter().cloned().collect() } else { queues }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use celery_valkey::{Connection, Events};
 use fred::{
     interfaces::TrackingInterface,
-    prelude::{ClientLike, EventInterface, Server},
     types::{MultipleStrings, client::Invalidation},
 };
 use tokio::{
@@ -15,8 +15,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::connection::Connection;
-use crate::Result;
+use crate::{Error, Result};
 
 /// How long to wait at most: covers invalidations that never come (`FLUSHALL` clears the server's memory of the keys).
 const SAFETY_NET: Duration = Duration::from_secs(10);
@@ -33,8 +32,8 @@ enum Tracking {
 
 /// Knows when a fetch may find something.
 pub(super) struct Wake {
-    invalidations: Receiver<Invalidation>,
-    reconnects: Receiver<Server>,
+    invalidations: Events<Invalidation>,
+    reconnects: Receiver<()>,
     tracking: Tracking,
     /// Messages may be there already: the last fetch got all it asked for, failed, or a wake-up came.
     may_have_more: bool,
@@ -42,10 +41,9 @@ pub(super) struct Wake {
 
 impl Wake {
     pub(super) fn new(connection: &Connection) -> Self {
-        let client = connection.client();
         Self {
-            invalidations: client.invalidation_rx(),
-            reconnects: client.reconnect_rx(),
+            invalidations: connection.invalidations(),
+            reconnects: connection.reconnects(),
             tracking: Tracking::Off,
             may_have_more: true,
         }
@@ -53,7 +51,7 @@ impl Wake {
 
     /// Whether the connection is another one than at the last call: it forgot to track, and replies may be lost.
     pub(super) fn reconnected(&mut self) -> bool {
-        let reconnected = drain(&mut self.reconnects);
+        let reconnected = drain(|| self.reconnects.try_recv());
         if reconnected {
             self.tracking = Tracking::Off;
         }
@@ -64,14 +62,10 @@ impl Wake {
     pub(super) async fn prepare(&mut self, connection: &Connection) -> Result<bool> {
         if self.tracking == Tracking::Off {
             // NOLOOP: the pops of our own fetches are no news.
-            let started = connection.client().start_tracking(
-                MultipleStrings::from(Vec::<String>::new()),
-                false,
-                false,
-                false,
-                true,
-            );
-            self.tracking = match started.await.map_err(|error| connection.error(&error)) {
+            let client = connection.client();
+            let started =
+                client.start_tracking(MultipleStrings::from(Vec::<String>::new()), false, false, false, true);
+            self.tracking = match started.await.map_err(|error| Error::from(connection.error(&error))) {
                 Ok(()) => Tracking::On,
                 Err(error) if error.is_transient() => return Err(error),
                 Err(error) => {
@@ -83,7 +77,7 @@ impl Wake {
             };
         }
         // What came before this fetch the fetch will see.
-        drain(&mut self.invalidations);
+        drain(|| self.invalidations.try_recv());
         self.may_have_more = true;
         Ok(self.tracking == Tracking::On)
     }
@@ -95,7 +89,7 @@ impl Wake {
 
     /// Waits until a fetch may find something.
     pub(super) async fn ready(&mut self, connection: &Connection) {
-        if self.may_have_more && connection.client().is_connected() {
+        if self.may_have_more && connection.is_connected() {
             return;
         }
         let most = match self.tracking {
@@ -106,14 +100,13 @@ impl Wake {
             received = self.invalidations.recv() => {
                 // Lagged is a wake-up as well.
                 if let Err(RecvError::Closed) = received {
-                    self.invalidations = connection.client().invalidation_rx();
                     sleep(POLL).await;
                 }
             }
             received = self.reconnects.recv() => {
                 self.tracking = Tracking::Off;
                 if let Err(RecvError::Closed) = received {
-                    self.reconnects = connection.client().reconnect_rx();
+                    self.reconnects = connection.reconnects();
                     sleep(POLL).await;
                 }
             }
@@ -124,10 +117,10 @@ impl Wake {
 }
 
 /// Empties the channel; whether there was anything in it.
-fn drain<T: Clone>(receiver: &mut Receiver<T>) -> bool {
+fn drain<T>(mut receive: impl FnMut() -> Result<T, TryRecvError>) -> bool {
     let mut any = false;
     loop {
-        match receiver.try_recv() {
+        match receive() {
             Ok(_) | Err(TryRecvError::Lagged(_)) => any = true,
             Err(TryRecvError::Empty | TryRecvError::Closed) => return any,
         }

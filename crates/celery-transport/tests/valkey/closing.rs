@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
+use celery_valkey::test_server::Server;
 use fred::prelude::ListInterface;
 
-use crate::{
-    server::Server,
-    support::{acks, consume_celery, keys, marks, names, push},
-};
+use crate::support::{acks, consume_celery, keys, marks, names, push};
 
 #[tokio::test]
 async fn what_is_held_goes_back_in_order() {

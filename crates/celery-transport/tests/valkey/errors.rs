@@ -6,13 +6,11 @@ use std::{
 };
 
 use celery_transport::{ConnectOptions, Error, Publication, Queue, Transport, connect, valkey::Valkey};
+use celery_valkey::test_server::Server;
 use fred::prelude::{ClientLike, ListInterface, SortedSetsInterface};
 use serde_json::json;
 
-use crate::{
-    server::Server,
-    support::{TASK, acks, broker, consume, consume_celery, fetch, push, unacked, until},
-};
+use crate::support::{TASK, acks, broker, consume, consume_celery, fetch, push, unacked, until};
 
 #[tokio::test]
 async fn a_server_that_is_not_there_fails_at_once() {

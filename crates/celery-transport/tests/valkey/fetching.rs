@@ -2,12 +2,12 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use celery_valkey::test_server::Server;
 use fred::prelude::{HashesInterface, ListInterface, SortedSetsInterface};
 use serde_json::json;
 
-use crate::{
-    server::Server,
-    support::{TASK, acks, consume, consume_celery, envelope, exists, fetch, keys, names, push, unacked},
+use crate::support::{
+    TASK, acks, consume, consume_celery, envelope, exists, fetch, keys, names, push, unacked,
 };
 
 #[tokio::test]

@@ -3,13 +3,11 @@
 use std::time::{Duration, Instant};
 
 use celery_transport::Settlement;
+use celery_valkey::test_server::Server;
 use fred::prelude::{HashesInterface, SortedSetsInterface};
 use serde_json::json;
 
-use crate::{
-    server::Server,
-    support::{acks, consume, fetch, keys, marks, names, push, unacked, until},
-};
+use crate::support::{acks, consume, fetch, keys, marks, names, push, unacked, until};
 
 #[tokio::test]
 async fn a_dead_workers_messages_go_to_another() {

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use celery_transport::{Queue, Settlement, Transport};
+use celery_valkey::test_server::Server;
 use fred::prelude::{ClientLike, ListInterface};
 use serde_json::json;
 
 use crate::{
     proxy::Proxy,
-    server::Server,
     support::{acks, broker, consume, consume_celery, fetch, keys, names, push, unacked, until},
 };
 

@@ -1,13 +1,11 @@
 //! Bytes that are no envelope, and envelopes that are not kombu's.
 
 use celery_transport::Settlement;
+use celery_valkey::test_server::Server;
 use fred::prelude::{HashesInterface, ListInterface, SortedSetsInterface};
 use serde_json::{Value, json};
 
-use crate::{
-    server::Server,
-    support::{acks, consume, consume_celery, envelope, keys, names, push, unacked},
-};
+use crate::support::{acks, consume, consume_celery, envelope, keys, names, push, unacked};
 
 #[tokio::test]
 async fn bytes_that_are_no_envelope_are_handed_over_and_come_back_as_they_were() {

@@ -3,15 +3,11 @@
 use bytes::Bytes;
 use celery_protocol::Message;
 use celery_transport::{Publication, Queue, Transport};
-use fred::prelude::{
-    ClientLike, EventInterface, ListInterface, PubsubInterface, SetsInterface, SortedSetsInterface,
-};
+use celery_valkey::test_server::Server;
+use fred::prelude::{ClientLike, EventInterface, ListInterface, PubsubInterface, SetsInterface};
 use serde_json::json;
 
-use crate::{
-    server::Server,
-    support::{TASK, broker, consume_celery, envelope, keys, names},
-};
+use crate::support::{TASK, broker, consume_celery, envelope, keys, names};
 
 fn message(priority: Option<u8>) -> Message {
     let mut message = Message::from_envelope(TASK.as_bytes()).unwrap();
@@ -114,21 +110,6 @@ async fn fanout_exchanges_are_channels() {
     assert_eq!(&*received.channel, "/0.celeryev/worker.heartbeat");
     let raw = received.value.into_bytes().unwrap();
     assert_eq!(Message::from_envelope(&raw).unwrap().properties.delivery_info.exchange, "celeryev");
-}
-
-#[tokio::test]
-async fn bindings_in_a_sorted_set_are_left_alone() {
-    let server = Server::start().await;
-    let client = server.client().await;
-    let () = client.zadd("_kombu.binding.celery", None, None, false, false, (1.0, "m")).await.unwrap();
-    let broker = broker(&server.url(), json!({}));
-    let error = broker.consume(&[Queue::named("celery")]).await.err().unwrap();
-    assert!(!error.is_transient(), "{error}");
-    for word in ["celery-redis-plus", "celery-asyncio", "global_keyprefix"] {
-        assert!(error.to_string().contains(word), "{error}");
-    }
-    let members: usize = client.zcard("_kombu.binding.celery").await.unwrap();
-    assert_eq!(members, 1);
 }
 
 #[tokio::test]

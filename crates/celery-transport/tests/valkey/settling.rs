@@ -1,12 +1,10 @@
 //! Acknowledging and giving back.
 
 use celery_transport::Settlement;
+use celery_valkey::test_server::Server;
 use fred::prelude::{HashesInterface, ListInterface};
 
-use crate::{
-    server::Server,
-    support::{TASK, consume_celery, envelope, keys, marks, names, push, unacked},
-};
+use crate::support::{TASK, consume_celery, envelope, keys, marks, names, push, unacked};
 
 #[tokio::test]
 async fn requeued_messages_come_last_and_restored_ones_first() {

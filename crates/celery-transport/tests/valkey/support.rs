@@ -15,7 +15,7 @@ use fred::{
 };
 use serde_json::{Value, json};
 
-use crate::server::Server;
+use celery_valkey::test_server::Server;
 
 /// Captured from Celery 5.7.0 and kombu 5.7.0: `add.delay(1, 2)`.
 pub(crate) const TASK: &str = include_str!("captured/task.json");

@@ -1,12 +1,10 @@
 //! Messages of stock workers.
 
+use celery_valkey::test_server::Server;
 use fred::prelude::{HashesInterface, KeysInterface, ListInterface, SetsInterface, SortedSetsInterface};
 use serde_json::json;
 
-use crate::{
-    server::Server,
-    support::{consume, consume_celery, envelope, exists, fetch, marks, names, unacked, until},
-};
+use crate::support::{consume, consume_celery, envelope, exists, fetch, marks, names, unacked, until};
 
 const RIGHT_NOW: f64 = 1e10;
 

@@ -2,13 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use celery_valkey::test_server::Server;
 use fred::prelude::{ClientLike, ListInterface};
 use serde_json::json;
 
-use crate::{
-    server::Server,
-    support::{acks, broker, consume, consume_celery, envelope, names, push, text},
-};
+use crate::support::{acks, broker, consume, consume_celery, envelope, names, push, text};
 
 /// How many commands the server has run, scripts' own included.
 async fn commands(client: &fred::prelude::Client) -> u64 {

@@ -32,7 +32,10 @@ impl TaskHeaders {
         object.opt_str("argsrepr", self.argsrepr.as_deref());
         object.opt_str("kwargsrepr", self.kwargsrepr.as_deref());
         object.opt_str("origin", self.origin.as_deref());
-        object.bool("ignore_result", self.ignore_result);
+        match self.ignore_result {
+            Some(ignore) => object.bool("ignore_result", ignore),
+            None => object.raw("ignore_result", "null"),
+        }
         object.int("replaced_task_nesting", self.replaced_task_nesting);
         match &self.stamped_headers {
             Some(names) => write_names(object.key("stamped_headers"), names),
@@ -95,7 +98,7 @@ mod tests {
             (group, group_index, retries) in any::<(Option<String>, Option<i64>, u32)>(),
             hard in proptest::option::of(0.0..1e9), soft in proptest::option::of(0_u32..5000),
             (root_id, parent_id, origin) in any::<(Option<String>, Option<String>, Option<String>)>(),
-            (argsrepr, kwargsrepr, ignore_result) in any::<(Option<String>, Option<String>, bool)>(),
+            (argsrepr, kwargsrepr, ignore_result) in any::<(Option<String>, Option<String>, Option<bool>)>(),
             (replaced_task_nesting, compression, redelivered) in any::<(u32, Option<String>, bool)>(),
             stamped_headers: Option<Vec<String>>,
             stamps in proptest::collection::btree_map(any::<String>(), any::<i64>(), 0..3),

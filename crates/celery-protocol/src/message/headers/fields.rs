@@ -36,8 +36,9 @@ pub struct TaskHeaders {
     pub kwargsrepr: Option<String>,
     /// Who sent it: `gen<pid>@<host>`.
     pub origin: Option<String>,
-    /// Whether the result of this call is not stored. Null, which retries of unknown tasks write, means false.
-    pub ignore_result: bool,
+    /// Whether the result of this call is not stored. Null, which stands where the producer does not know the task, means
+    /// false.
+    pub ignore_result: Option<bool>,
     /// How often the task was replaced (`self.replace`).
     pub replaced_task_nesting: u32,
     /// The names of the stamps.

@@ -1,0 +1,195 @@
+//! Building compositions.
+
+use std::ops::BitOr;
+
+use serde::Serialize;
+
+use super::{
+    Signature,
+    signature::{Header, Kind},
+};
+use crate::Value;
+
+/// One signature after the other, each with the result of the one before it (`celery/canvas.py: chain`, `_fold_chain`).
+///
+/// As in Celery, a group that something follows becomes a chord, a chain in a chain is spliced into it, and a group of
+/// one is that one. So what comes out need not be a chain.
+pub fn chain(signatures: impl IntoIterator<Item = Signature>) -> Signature {
+    signatures.into_iter().fold(steps(Vec::new()), |chain, next| chain | next)
+}
+
+/// Signatures that run at the same time (`celery/canvas.py: group`).
+pub fn group(signatures: impl IntoIterator<Item = Signature>) -> Signature {
+    Signature::of("celery.group", Kind::Group(signatures.into_iter().collect()))
+}
+
+/// Signatures that run at the same time, and one that runs with the list of their results once all are done
+/// (`celery/canvas.py: chord`).
+pub fn chord(header: impl IntoIterator<Item = Signature>, body: Signature) -> Signature {
+    make_chord(header.into_iter().collect(), body)
+}
+
+pub(super) fn make_chord(header: Vec<Signature>, body: Signature) -> Signature {
+    let mut chord = Signature::of("celery.chord", Kind::Chord(Header::of(header), Some(Box::new(body))));
+    chord.kwargs.push(("kwargs".into(), Value::Map(Vec::new())));
+    chord
+}
+
+/// One task message that calls `task` with each of `items`, one after the other (`celery/canvas.py: xmap`).
+pub fn map(task: Signature, items: impl Serialize) -> Signature {
+    mapping("celery.map", task, items)
+}
+
+/// As [`map`], each item being the positional arguments of a call (`celery/canvas.py: xstarmap`).
+pub fn starmap(task: Signature, items: impl Serialize) -> Signature {
+    mapping("celery.starmap", task, items)
+}
+
+/// A group of [`starmap`]s, each over up to `size` of the items (`celery/canvas.py: chunks.group`).
+///
+/// # Panics
+///
+/// Never: a `size` of 0 counts as 1.
+pub fn chunks<T: Serialize>(task: Signature, items: impl IntoIterator<Item = T>, size: usize) -> Signature {
+    let items: Vec<T> = items.into_iter().collect();
+    group(items.chunks(size.max(1)).map(|part| starmap(task.clone(), part)))
+}
+
+fn mapping(name: &str, task: Signature, items: impl Serialize) -> Signature {
+    let invalid = task.invalid.clone();
+    let mut mapping = Signature::new(name).kwarg("task", task.to_value()).kwarg("it", items).immutable();
+    mapping.invalid = mapping.invalid.or(invalid);
+    mapping
+}
+
+pub(super) fn steps(tasks: Vec<Signature>) -> Signature {
+    Signature::of("celery.chain", Kind::Chain(tasks))
+}
+
+/// A group of one member is that member (`maybe_unroll_group`).
+pub(super) fn unroll(signature: Signature) -> Signature {
+    match signature.kind {
+        Kind::Group(mut tasks) if tasks.len() == 1 => tasks.remove(0),
+        kind => Signature { kind, ..signature },
+    }
+}
+
+/// `left | right`: `right` runs with the result of `left`.
+impl BitOr for Signature {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        match self.kind {
+            Kind::Task => task_or(self, other),
+            Kind::Chain(_) => chain_or(self, other),
+            // celery/canvas.py: group.__or__
+            Kind::Group(_) if other.is_empty_group() => self,
+            Kind::Group(tasks) => make_chord(tasks, other),
+            Kind::Chord(..) => chord_or(self, other),
+        }
+    }
+}
+
+/// `celery/canvas.py: Signature.__or__`
+fn task_or(this: Signature, other: Signature) -> Signature {
+    match other.kind {
+        Kind::Chain(_) => {
+            let mut tasks = vec![this];
+            tasks.extend(other.unchain());
+            steps(tasks)
+        }
+        _ => steps(vec![this, unroll(other)]),
+    }
+}
+
+/// `celery/canvas.py: _chain.__or__`
+fn chain_or(mut this: Signature, other: Signature) -> Signature {
+    if other.is_empty_group() {
+        return this;
+    }
+    match other.kind {
+        Kind::Chain(_) => return other.unchain().into_iter().fold(this, |chain, next| chain | next),
+        Kind::Group(_) => {
+            let other = unroll(other);
+            if !other.is_group() {
+                return this | other;
+            }
+            let mut tasks = this.unchain();
+            return match tasks.last_mut() {
+                None => other,
+                Some(last) if last.is_chord() => {
+                    last.continue_body(other);
+                    steps(tasks)
+                }
+                Some(_) => {
+                    tasks.push(other);
+                    steps(tasks)
+                }
+            };
+        }
+        Kind::Task | Kind::Chord(..) => {}
+    }
+    let Kind::Chain(tasks) = &mut this.kind else { return this };
+    match tasks.last_mut() {
+        Some(last) if last.is_group() => {
+            if let Some(Signature { kind: Kind::Group(header), .. }) = tasks.pop() {
+                let chord = make_chord(header, other);
+                match tasks.last_mut() {
+                    Some(before) if before.is_chord() => before.continue_body(chord),
+                    _ => tasks.push(chord),
+                }
+            }
+            this
+        }
+        Some(last) if last.is_chord() && !other.is_chord() => {
+            last.continue_body(other);
+            this
+        }
+        _ => {
+            let mut tasks = this.unchain();
+            tasks.push(other);
+            steps(tasks)
+        }
+    }
+}
+
+/// `celery/canvas.py: _chord.__or__`
+fn chord_or(mut this: Signature, other: Signature) -> Signature {
+    let single = !other.is_group() || other.tasks().len() == 1;
+    if single && !other.is_chain() {
+        this.continue_body(unroll(other));
+        return this;
+    }
+    task_or(this, other)
+}
+
+impl Signature {
+    /// `chord.body = chord.body | other`.
+    fn continue_body(&mut self, other: Self) {
+        if let Kind::Chord(_, body) = &mut self.kind {
+            let next = match body.take() {
+                Some(body) => *body | other,
+                None => other,
+            };
+            *body = Some(Box::new(next));
+        }
+    }
+
+    /// The steps of a chain, with its links on the last one and its error links on each
+    /// (`_chain.unchain_tasks`).
+    pub(super) fn unchain(self) -> Vec<Self> {
+        let Self { kind: Kind::Chain(tasks), options, .. } = self else { return Vec::new() };
+        let mut tasks: Vec<_> = tasks.iter().map(Self::copied).collect();
+        if let Some(last) = tasks.last_mut() {
+            for link in options.signatures("link") {
+                last.link(link.clone());
+            }
+        }
+        for errback in options.signatures("link_error") {
+            for task in &mut tasks {
+                task.link_error(errback.clone());
+            }
+        }
+        tasks
+    }
+}

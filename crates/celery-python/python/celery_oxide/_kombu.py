@@ -1,0 +1,25 @@
+"""Makes ``valkey://`` and ``valkeys://`` known to kombu.
+
+kombu has no entry point for transports. It has one for serialisers, and loads it in every process that imports Celery: so
+the wheel names one there that registers kombu's own JSON again, as it is, and is imported on the way. This has to be cheap
+and must not fail: it runs in processes that have nothing to do with this package.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from kombu.transport import TRANSPORT_ALIASES
+from kombu.utils import json
+
+
+def register_transports() -> None:
+    """Register the URL schemes, unless they are somebody else's already."""
+    # celery-redis-plus registers the same schemes when it is imported, which may be later.
+    if find_spec("celery_redis_plus") is None:
+        TRANSPORT_ALIASES.setdefault("valkey", "celery_oxide.transport:Transport")
+        TRANSPORT_ALIASES.setdefault("valkeys", "celery_oxide.transport:SSLTransport")
+
+
+#: What ``kombu/serialization.py: register_json`` registers.
+json_as_it_is = (json.dumps, json.loads, "application/json", "utf-8")
