@@ -8,6 +8,7 @@ mod eta;
 mod flags;
 mod limits;
 mod page;
+mod priorities;
 mod request;
 mod restart;
 mod results;

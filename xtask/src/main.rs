@@ -32,7 +32,7 @@ enum Command {
     Demo(demo::Demo),
     /// Runs every check and test, and closes with the counts.
     Test(test::Test),
-    /// Measures the worker against upstream's.
+    /// Measures the worker against upstream's, and the codec.
     Bench(bench::Bench),
     /// Checks the repository itself.
     Tidy,

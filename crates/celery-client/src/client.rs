@@ -170,10 +170,9 @@ fn settle_times(call: &mut Call, now: SystemTime) {
     };
     let later =
         |seconds: f64| Duration::try_from_secs_f64(seconds).ok().and_then(|length| now.checked_add(length));
-    if let Some(countdown) = seconds(call.options.value("countdown")).filter(|countdown| *countdown > 0.0) {
-        if let Some(eta) = later(countdown) {
-            call.options.set("eta", iso8601(eta));
-        }
+    let countdown = seconds(call.options.value("countdown")).filter(|countdown| *countdown > 0.0);
+    if let Some(eta) = countdown.and_then(later) {
+        call.options.set("eta", iso8601(eta));
     }
     if let Some(expires) = seconds(call.options.value("expires")) {
         let lives = expires.max(0.0);

@@ -57,7 +57,9 @@ impl Engine {
         show_values(settings.loglevel <= LogLevel::Info);
 
         let options = ConnectOptions::new(settings.broker_transport_options.clone(), &*settings.hostname)
-            .with_priority_order(settings.priority_order()?);
+            .with_priority_order(settings.priority_order()?)
+            .with_use_ssl(settings.broker_use_ssl.clone())
+            .with_failover_strategy(settings.broker_failover_strategy.clone());
         let transport = celery_transport::connect(&settings.broker_url, &options).map_err(invalid)?;
         if !settings.quiet {
             let banner = settings.banner(transport.as_uri()).to_string();
@@ -234,7 +236,8 @@ async fn work(
         let options = celery_results::ConnectOptions::new(
             settings.result_backend_transport_options.clone(),
             &*settings.hostname,
-        );
+        )
+        .with_use_ssl(settings.redis_backend_use_ssl.clone());
         let results = celery_results::connect(url, &options).await.map_err(|error| error.to_string())?;
         builder = builder.results(Arc::from(results));
     }

@@ -22,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) app: String,
     pub(crate) broker_url: String,
     pub(crate) broker_transport_options: Map<String, Value>,
+    pub(crate) broker_use_ssl: Option<Value>,
+    pub(crate) broker_failover_strategy: Option<String>,
     pub(crate) connection_retry: bool,
     pub(crate) connection_max_retries: Option<u32>,
     /// The result store's URL; `None` when results are ignored or Python's own backend keeps them.
@@ -29,6 +31,7 @@ pub(crate) struct Settings {
     /// The result backend as the banner shows it.
     pub(crate) result_backend_shown: String,
     pub(crate) result_backend_transport_options: Map<String, Value>,
+    pub(crate) redis_backend_use_ssl: Option<Value>,
     pub(crate) result_expires: Option<f64>,
     pub(crate) result_extended: bool,
     pub(crate) accept_content: Vec<String>,

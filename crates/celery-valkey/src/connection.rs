@@ -7,6 +7,7 @@ use std::{
 };
 
 use fred::{
+    error::ErrorKind,
     interfaces::TrackingInterface,
     prelude::{Client, ClientLike, EventInterface},
     types::{Key, Message, Value, client::Invalidation, scripts::Script},
@@ -81,6 +82,9 @@ impl Connection {
 
     /// Our error for one of the client library.
     pub fn error(&self, error: &fred::error::Error) -> Error {
+        if matches!(error.kind(), ErrorKind::Timeout) {
+            self.shared.silence.notify_one();
+        }
         self.shared.error(failure::from_client(&self.shared.place(), error))
     }
 
@@ -144,6 +148,8 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// The server said something that another server would not.
     pub(crate) doubt: Notify,
+    /// The server did not answer a command in time.
+    pub(crate) silence: Notify,
 }
 
 struct State {
@@ -162,6 +168,7 @@ impl Shared {
             failures: broadcast::Sender::new(settings.events),
             state: Mutex::new(State { place: Arc::clone(&server.place.shown), trouble: None }),
             doubt: Notify::new(),
+            silence: Notify::new(),
         }
     }
 
@@ -173,7 +180,8 @@ impl Shared {
         Events::new(self.clients.subscribe(), of)
     }
 
-    fn place(&self) -> Arc<str> {
+    /// The URL of the server that is used, with the password hidden.
+    pub(crate) fn place(&self) -> Arc<str> {
         Arc::clone(&self.state().place)
     }
 
@@ -183,7 +191,7 @@ impl Shared {
 
     /// Says why the connection is down where the client library only says that it is, and looks at the server again when
     /// it said that it is not the master.
-    fn error(&self, mut error: Error) -> Error {
+    pub(crate) fn error(&self, mut error: Error) -> Error {
         if let Error::Lost { reason, .. } = &mut error {
             if failure::is_demoted(reason) {
                 self.doubt.notify_one();

@@ -24,6 +24,7 @@ use crate::{
     address::Address,
     connection::{Connection, Settings, Shared},
     events::Events,
+    failure::from_client,
     supervisor::{client_name, give_up, set_name},
 };
 
@@ -131,7 +132,8 @@ impl PubSub {
             Err(error) => {
                 // The replies may be out of step now.
                 give_up(&self.connection.client()).await;
-                Err(self.connection.error(&error))
+                let shared = self.connection.shared();
+                Err(shared.error(from_client(&shared.place(), &error)))
             }
         }
     }

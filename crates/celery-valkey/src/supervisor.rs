@@ -55,6 +55,8 @@ async fn watch_over(
     let (mut look, mut doubted) = (None::<Instant>, None::<Instant>);
     let patience = if route.is_asked_for() { ASK } else { GRACE };
     set_name(client, name).await;
+    let silence = give_up_when_silent(shared, client, settings);
+    tokio::pin!(silence);
     loop {
         if changes.borrow_and_update().number != server.number {
             match route.follow(settings).await {
@@ -94,6 +96,7 @@ async fn watch_over(
                 }
             }
             _ = changes.changed() => {}
+            () = &mut silence => {}
             () = sleep_until(look.unwrap_or_else(Instant::now)), if look.is_some() => {
                 look = None;
                 if client.is_connected() && !route.is_asked_for() {
@@ -108,6 +111,18 @@ async fn watch_over(
                     look = Some(Instant::now() + AGAIN);
                 }
             }
+        }
+    }
+}
+
+/// Gives a connection up on which a command and then a `PING` had no answer in time. The client library counts from what
+/// it wrote last, and so never does as long as somebody writes.
+async fn give_up_when_silent(shared: &Shared, client: &Client, settings: &Settings) {
+    loop {
+        shared.silence.notified().await;
+        let answer = timeout(settings.command_timeout / 2, client.ping::<()>(None));
+        if client.is_connected() && !matches!(answer.await, Ok(Ok(()))) {
+            give_up(client).await;
         }
     }
 }

@@ -3,6 +3,8 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use crate::bench::protocol::{self, Protocol};
+use crate::bench::publish::{self, Publish};
 use crate::bench::throughput::{self, Throughput};
 use crate::steps::Steps;
 
@@ -16,10 +18,16 @@ pub(crate) struct Bench {
 enum Measurement {
     /// Tasks that do nothing, with results, all queued before the worker starts.
     Throughput(Throughput),
+    /// Decoding and encoding a task message, an event and a result.
+    Protocol(Protocol),
+    /// Sending tasks: `celery-client` against `delay()` in a loop.
+    Publish(Publish),
 }
 
 pub(crate) fn run(command: &Bench, steps: &Steps) -> Result<bool> {
     match &command.measurement {
         Measurement::Throughput(command) => throughput::run(command, steps),
+        Measurement::Protocol(command) => protocol::run(command, steps),
+        Measurement::Publish(command) => publish::run(command, steps),
     }
 }

@@ -1,10 +1,12 @@
-//! `cargo xtask bench`: measurements against upstream's worker.
+//! `cargo xtask bench`: measurements, against upstream's where there is something to compare with.
 
 mod chart;
 mod command;
 mod measure;
 mod preload;
 mod process_tree;
+mod protocol;
+mod publish;
 mod report;
 mod throughput;
 

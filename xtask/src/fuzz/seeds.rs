@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::fuzz::captured::{self, Captured, Envelope, corpus, decode, files, fixtures, lines, open};
+use crate::fuzz::captured::{Captured, Envelope, corpus, decode, files, fixtures, lines, open};
 use crate::fuzz::target::{Input, Target};
 
 /// Writes the seeds of a target into a folder, which holds nothing else.
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_compressed_body_is_not_opened() {
-        let raw = std::fs::read(captured::fixtures("envelope").join("task_compressed.json")).unwrap();
+        let raw = std::fs::read(fixtures("envelope").join("task_compressed.json")).unwrap();
         assert!(open(&raw).is_none());
     }
 }

@@ -193,3 +193,57 @@ impl Signature {
         tasks
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(signature: &Signature) -> String {
+        let inner = |tasks: &[Signature]| tasks.iter().map(shape).collect::<Vec<_>>().join(" ");
+        match &signature.kind {
+            Kind::Task => signature.task.clone(),
+            Kind::Chain(tasks) => format!("chain({})", inner(tasks)),
+            Kind::Group(tasks) => format!("group({})", inner(tasks)),
+            Kind::Chord(header, body) => {
+                format!(
+                    "chord({} => {})",
+                    inner(header.group.tasks()),
+                    body.as_deref().map(shape).unwrap_or_default()
+                )
+            }
+        }
+    }
+
+    /// The shapes that Celery 5.7 shows for the same expressions.
+    #[test]
+    fn compositions_are_rebuilt_as_celery_rebuilds_them() {
+        let t = |name: &str| Signature::new(name);
+        let g = || group([t("x"), t("y")]);
+        let cases = [
+            (t("a") | t("b") | t("c"), "chain(a b c)"),
+            (t("a") | (t("b") | t("c")), "chain(a b c)"),
+            (t("a") | g(), "chain(a group(x y))"),
+            (t("a") | g() | t("b"), "chain(a chord(x y => b))"),
+            (t("a") | g() | t("b") | t("c"), "chain(a chord(x y => chain(b c)))"),
+            (t("a") | group([t("b")]), "chain(a b)"),
+            (g() | t("a"), "chord(x y => a)"),
+            (chain([g(), t("a"), t("b")]), "chord(x y => chain(a b))"),
+            (chord([t("a")], t("b")) | t("c"), "chord(a => chain(b c))"),
+            (chord([t("a")], t("b")) | g(), "chain(chord(a => b) group(x y))"),
+            (chain([t("a"), group([])]), "chain(a)"),
+            (chain([]) | g(), "group(x y)"),
+        ];
+        for (signature, expected) in cases {
+            assert_eq!(shape(&signature), expected);
+        }
+    }
+
+    #[test]
+    fn chunks_are_a_group_of_starmaps() {
+        let chunked = chunks(Signature::new("add"), [(1, 1), (2, 2), (3, 3)], 2);
+        assert_eq!(shape(&chunked), "group(celery.starmap celery.starmap)");
+        let part = chunked.tasks()[1].to_json().unwrap();
+        assert!(part.contains(r#""it": [[3, 3]]"#) && part.ends_with(r#""immutable": true}"#), "{part}");
+        assert_eq!(shape(&map(Signature::new("add"), [1, 2])), "celery.map");
+    }
+}

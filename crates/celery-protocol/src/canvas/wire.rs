@@ -126,3 +126,65 @@ fn members(value: Option<Value>) -> Result<Vec<Signature>, Error> {
         _ => Err(invalid("kwargs", "a dict with the list of the signatures")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Body, Message};
+
+    /// Every signature in the body of a captured message.
+    fn captured(raw: &[u8]) -> Vec<String> {
+        let body = Message::from_envelope(raw).unwrap().body;
+        let embed = Body::split(std::str::from_utf8(&body).unwrap()).unwrap().embed;
+        let parts = [embed.callbacks, embed.errbacks, embed.chain, embed.chord].into_iter().flatten();
+        parts
+            .flat_map(|text| match Value::from_json(text).unwrap() {
+                Value::List(signatures) => signatures,
+                signature => vec![signature],
+            })
+            .map(|signature| signature.to_json().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn captured_signatures_come_back_byte_for_byte() {
+        let messages: [&[u8]; 3] = [
+            include_bytes!("../../fixtures/envelope/chain.json"),
+            include_bytes!("../../fixtures/envelope/chord_part.json"),
+            include_bytes!("../../fixtures/envelope/task_options.json"),
+        ];
+        let signatures: Vec<String> = messages.into_iter().flat_map(captured).collect();
+        assert!(signatures.len() >= 5);
+        for text in signatures {
+            assert_eq!(Signature::from_json(&text).unwrap().to_json().unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_survives() {
+        let text = r#"{"task": "t", "args": [], "kwargs": {}, "options": {"later": {"x": 1}, "link": null}, "subtask_type": "xmap", "immutable": true, "chord_size": 3}"#;
+        assert_eq!(Signature::from_json(text).unwrap().to_json().unwrap(), text);
+    }
+
+    #[test]
+    fn other_shapes_are_refused() {
+        let said = |text| Signature::from_json(text).unwrap_err().to_string();
+        assert_eq!(said("[]"), "signature: `task` must be in a dict");
+        assert_eq!(said("{}"), "signature has no `task`");
+        assert_eq!(said(r#"{"task": "t", "args": 1}"#), "signature: `args` must be a list");
+        assert_eq!(
+            said(r#"{"task": "celery.chain", "kwargs": {}, "subtask_type": "chain"}"#),
+            "signature: `kwargs` must be a dict with the list of the signatures"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_text_never_panics(text: String, json in r#"[\[\]{}",:0-9tasklinkop ]{0,60}"#) {
+            let _ = Signature::from_json(&text);
+            let _ = Signature::from_json(&format!(r#"{{"task": "t", "options": {json}, "kwargs": {json}}}"#));
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The fields of an object, their values uncut.
 
-use std::{borrow::Cow, fmt, ops::Range};
+use std::{borrow::Cow, cell::OnceCell, fmt, ops::Range};
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
@@ -9,12 +9,38 @@ use super::Key;
 
 /// The fields of one JSON object in the order of the text, the values as they are written there.
 #[derive(Debug)]
-pub(crate) struct Fields<'de>(Vec<(Cow<'de, str>, &'de RawValue)>);
+pub(crate) struct Fields<'de> {
+    entries: Vec<(Cow<'de, str>, &'de RawValue)>,
+    /// The places of the entries in the order of their keys, made when many are looked through.
+    sorted: OnceCell<Vec<usize>>,
+}
+
+/// Up to so many fields are looked through one by one.
+const FEW: usize = 64;
 
 impl<'de> Fields<'de> {
     /// The text of a value. Of a repeated key the last one counts, as in Python.
     pub(crate) fn get(&self, key: &str) -> Option<&'de str> {
-        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.get())
+        let found = if self.entries.len() <= FEW {
+            self.entries.iter().rev().find(|(name, _)| name == key)
+        } else {
+            self.search(key)
+        };
+        found.map(|(_, value)| value.get())
+    }
+
+    /// Finds the last entry of a key among many: whoever asks for each of them waits no longer than for sorting them.
+    fn search(&self, key: &str) -> Option<&(Cow<'de, str>, &'de RawValue)> {
+        let name = |place: &usize| self.entries.get(*place).map(|(name, _)| name.as_ref());
+        let sorted = self.sorted.get_or_init(|| {
+            let mut places: Vec<usize> = (0..self.entries.len()).collect();
+            // Equal keys stay in their order.
+            places.sort_by(|one, other| name(one).cmp(&name(other)));
+            places
+        });
+        let end = sorted.partition_point(|place| name(place) <= Some(key));
+        let last = sorted.get(end.checked_sub(1)?)?;
+        self.entries.get(*last).filter(|(name, _)| name == key)
     }
 
     /// The text of a value that is there and not null.
@@ -23,11 +49,11 @@ impl<'de> Fields<'de> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'de str)> {
-        self.0.iter().map(|(key, value)| (key.as_ref(), value.get()))
+        self.entries.iter().map(|(key, value)| (key.as_ref(), value.get()))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.entries.len()
     }
 }
 
@@ -47,11 +73,11 @@ impl<'de> de::Visitor<'de> for FieldsVisitor {
     }
 
     fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Vec::with_capacity(16);
+        let mut entries = Vec::with_capacity(16);
         while let Some(Key(key)) = map.next_key()? {
-            fields.push((key, map.next_value()?));
+            entries.push((key, map.next_value()?));
         }
-        Ok(Fields(fields))
+        Ok(Fields { entries, sorted: OnceCell::new() })
     }
 }
 
@@ -74,5 +100,18 @@ mod tests {
         assert_eq!(fields.get("é"), Some("[2, 3]"));
         assert_eq!(fields.len(), 3);
         assert_eq!(&text[span(text, fields.get("é").unwrap())], "[2, 3]");
+    }
+
+    #[test]
+    fn many_fields_are_found_as_few_are() {
+        let entries: Vec<String> =
+            (0..300).map(|number| format!(r#""{}": {number}"#, number % 100)).collect();
+        let text = format!("{{{}}}", entries.join(", "));
+        let fields: Fields<'_> = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (fields.get("0"), fields.get("7"), fields.get("99")),
+            (Some("200"), Some("207"), Some("299"))
+        );
+        assert_eq!((fields.get(""), fields.get("x"), fields.get("100")), (None, None, None));
     }
 }

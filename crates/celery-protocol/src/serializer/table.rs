@@ -81,7 +81,9 @@ fn value_of(told: &Json) -> Value {
             let entry = |pair: &Json| (value_of(&pair[0]), value_of(&pair[1]));
             Value::Map(what.as_array().unwrap().iter().map(entry).collect())
         }
-        "extension" => Value::Extension(i8::try_from(what[0].as_i64().unwrap()).unwrap(), bytes(&what[1]).into()),
+        "extension" => {
+            Value::Extension(i8::try_from(what[0].as_i64().unwrap()).unwrap(), bytes(&what[1]).into())
+        }
         "bytes" => Value::Typed(Typed::Bytes(bytes(what))),
         "datetime" => Value::Typed(Typed::DateTime(text())),
         "date" => Value::Typed(Typed::Date(text())),

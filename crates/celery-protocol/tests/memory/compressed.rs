@@ -20,7 +20,7 @@ const WINDOWS: [(Method, usize); 5] = [
 #[test]
 fn bombs() {
     let _alone = alone();
-    let plain = vec![0; 16 * LIMIT];
+    let plain = vec![0; 4 * LIMIT];
     for (method, window) in WINDOWS {
         let name = method.content_type();
         let bytes = compress(name, &plain).unwrap();

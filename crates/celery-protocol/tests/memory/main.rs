@@ -2,6 +2,8 @@
 //!
 //! Counted is what is allocated at the same time, old and new room of a growing buffer both.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
+
 mod compressed;
 mod json;
 mod msgpack;

@@ -9,10 +9,13 @@ from celery import signals
 from celery.app import trace
 from celery.app.task import Task
 from celery.backends.base import BaseBackend, DisabledBackend
-from celery.backends.redis import RedisBackend
+from celery.backends.redis import RedisBackend, SentinelBackend
 from celery.loaders.base import BaseLoader
 
 from celery_oxide._kind import task_kind
+
+#: How the URLs of result backends begin that the Rust result store connects to. Celery takes "redis+" away.
+_REDIS = ("redis://", "rediss://", "sentinel://", "socket://", "unix://", "valkey://", "valkeys://")
 
 _HOOKS = ("before_start", "on_success", "on_failure", "on_retry", "after_return")
 
@@ -96,13 +99,16 @@ def rust_keeps_results(app: Any) -> bool:
     """Say whether the Rust result store can take the place of the app's backend.
 
     It speaks the stock Redis backend's format with JSON. Subclasses, other
-    serialisers and compressed results stay with Python.
+    serialisers and compressed results stay with Python, and so do passwords
+    that are not in the URL.
     """
     backend = app.backend
+    elsewhere = ("redis_username", "redis_password", "redis_backend_credential_provider")
     return (
-        type(backend) is RedisBackend
+        type(backend) in (RedisBackend, SentinelBackend)
         and backend.serializer == "json"
         and not getattr(backend, "compression", None)
         and backend.url is not None
-        and str(backend.url).startswith(("redis://", "valkey://"))
+        and str(backend.url).startswith(_REDIS)
+        and not any(app.conf.get(name) for name in elsewhere)
     )

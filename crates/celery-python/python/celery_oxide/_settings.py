@@ -12,19 +12,15 @@ from celery.utils.nodenames import default_nodename, host_format
 from kombu.serialization import prepare_accept_content
 
 from celery_oxide._entry import Entry, rust_keeps_results
-
-
-class SettingsError(Exception):
-    """A setting or an option cannot be used. The message is for the user."""
+from celery_oxide._errors import SettingsError
+from celery_oxide._servers import broker_url, failover_strategy, result_options, transport_options, use_ssl
 
 
 #: Settings that a stock worker reads and this one does not honour yet, and what holds instead.
 _UNSUPPORTED = {
-    "broker_connection_timeout": "connecting fails after 4 seconds",
+    "broker_connection_timeout": "connecting fails after 5 seconds, or socket_connect_timeout in broker_transport_options",
     "redis_max_connections": "the worker has three connections",
     "redis_retry_on_timeout": "commands that timed out are always tried again",
-    "redis_socket_connect_timeout": "connecting fails after 4 seconds",
-    "redis_socket_timeout": "a command times out after 10 seconds",
     "result_failure_expires": "failures are kept as long as other results",
     "worker_autoscaler": "there is nothing to scale",
     "worker_cancel_long_running_tasks_on_connection_loss": "tasks go on while the broker is away",
@@ -81,21 +77,21 @@ def collect(app: Any, options: dict[str, Any], hostname: str) -> tuple[dict[str,
     names = sorted(app.tasks)
     entries = [Entry(app.tasks[name], rust_results) for name in names]
     loglevel = options.get("loglevel") or "WARNING"
-    for name in ("broker_use_ssl", "redis_backend_use_ssl"):
-        if conf.get(name):
-            raise SettingsError(f"{name} is set, but TLS is not supported yet")
     settings = {
         "hostname": hostname,
         "versions": f"Celery {celery_version}, {platform.python_implementation()} "
         f"{platform.python_version()}, {platform.system()} {platform.machine()}",
         "app": f"{app.main or '__main__'} ({options.get('app') or type(app).__name__})",
-        "broker_url": _broker_url(app),
-        "broker_transport_options": _json_able(conf.broker_transport_options or {}),
+        "broker_url": broker_url(conf),
+        "broker_transport_options": transport_options(conf, "broker_transport_options"),
+        "broker_use_ssl": use_ssl(conf, "broker_use_ssl"),
+        "broker_failover_strategy": failover_strategy(conf),
         "connection_retry": _connection_retry(conf),
         "connection_max_retries": conf.broker_connection_max_retries or None,
         "result_backend": str(app.backend.url) if rust_results else None,
         "result_backend_shown": app.backend.as_uri(),
-        "result_backend_transport_options": _json_able(conf.result_backend_transport_options or {}),
+        "result_backend_transport_options": result_options(conf),
+        "redis_backend_use_ssl": use_ssl(conf, "redis_backend_use_ssl"),
         "result_expires": _seconds(conf.result_expires),
         "result_extended": bool(conf.result_extended),
         "accept_content": sorted(prepare_accept_content(conf.accept_content)),
@@ -138,19 +134,6 @@ def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
 
 
-def _broker_url(app: Any) -> str:
-    url = app.conf.broker_read_url or app.conf.broker_url
-    if isinstance(url, (list, tuple)):
-        urls = list(url)
-    else:
-        urls = str(url or "").split(";")
-    if not urls or not urls[0]:
-        raise SettingsError("no broker: set broker_url in the app, or give -b redis://HOST:PORT/DB")
-    if len(urls) > 1:
-        raise SettingsError("several broker URLs are not supported yet: give one")
-    return urls[0]
-
-
 def _connection_retry(conf: Any) -> bool:
     startup = conf.broker_connection_retry_on_startup
     return bool(conf.broker_connection_retry if startup is None else startup)
@@ -189,8 +172,3 @@ def _task(entry: Entry, conf: Any, options: dict[str, Any]) -> dict[str, Any]:
         "time_limit": _first(task.time_limit or None, options.get("time_limit"), conf.task_time_limit),
         "rate_limit": None if conf.worker_disable_rate_limits or not task.rate_limit else str(task.rate_limit),
     }
-
-
-def _json_able(options: dict[str, Any]) -> dict[str, Any]:
-    """Keep what JSON can say: the rest are Python objects for redis-py, which this worker does not use."""
-    return {key: value for key, value in options.items() if isinstance(value, (str, int, float, bool, list, dict))}

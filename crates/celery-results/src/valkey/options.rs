@@ -45,21 +45,20 @@ impl Options {
             match name.as_str() {
                 "global_keyprefix" => options.prefix = with_separator(text()?.unwrap_or_default()),
                 "client_name" => options.client_name = text()?,
-                "socket_connect_timeout" if value.is_null() => {}
+                "socket_connect_timeout" | "socket_timeout" | "credential_provider" if value.is_null() => {}
                 "socket_connect_timeout" => options.connect_timeout = duration()?,
-                "socket_timeout" if value.is_null() => {}
                 "socket_timeout" => options.command_timeout = Some(duration()?),
                 "master_name" => options.access.master_name = text()?,
                 "min_other_sentinels" => {
-                    options.access.min_other_sentinels =
-                        value.as_u64().ok_or_else(|| refuse("a whole number that is not negative is needed"))?;
+                    options.access.min_other_sentinels = value
+                        .as_u64()
+                        .ok_or_else(|| refuse("a whole number that is not negative is needed"))?;
                 }
                 "sentinel_kwargs" => match value {
                     Value::Null => {}
                     Value::Object(kwargs) => options.access.sentinel_kwargs.clone_from(kwargs),
                     _ => return Err(refuse("a dictionary is needed")),
                 },
-                "credential_provider" if value.is_null() => {}
                 "credential_provider" => return Err(refuse(NO_PROVIDER)),
                 // How redis-py manages its sockets and pool and how Celery retries: this driver has one connection with
                 // limits of its own, which it keeps alive and looks after, and reconnects by itself.

@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use celery_results::{ConnectOptions, Error, ResultStore, StoreResult, connect, valkey::Valkey};
 use fred::prelude::{ClientLike, ListInterface};
+use serde_json::Value;
 
 use crate::support::{self, get};
 
@@ -37,10 +38,25 @@ async fn a_wrong_password_is_refused() {
 
 #[tokio::test]
 async fn urls_are_refused_by_name() {
-    for url in ["rediss://h/0", "sentinel://h", "redis+socket:///s", "what://h", "redis://h/x"] {
+    for url in [
+        "redis-cluster://h",
+        "redis+socket://s",
+        "what://h",
+        "redis://h/x",
+        "redis://h;redis://i",
+        "redis://h?ssl_cert_reqs=none",
+    ] {
         let error = connect(url, &ConnectOptions::default()).await.err().unwrap();
         assert!(matches!(error, Error::Url { .. }), "{error}");
     }
+    let error = connect("sentinel://h", &ConnectOptions::default()).await.err().unwrap();
+    assert!(matches!(&error, Error::Option { option, .. } if option == "master_name"), "{error}");
+    let options = ConnectOptions::default().with_use_ssl(Some(Value::from("yes")));
+    let error = connect("redis://h", &options).await.err().unwrap();
+    assert!(
+        matches!(&error, Error::Setting { setting, .. } if setting == "redis_backend_use_ssl"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

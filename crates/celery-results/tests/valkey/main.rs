@@ -6,4 +6,5 @@ mod errors;
 mod groups;
 mod storing;
 mod support;
+mod switching;
 mod watching;

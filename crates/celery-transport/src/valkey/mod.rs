@@ -7,7 +7,7 @@
 //! | key | type | meaning |
 //! |---|---|---|
 //! | `celery-oxide.workers` | sorted set | worker id -> unix time (of the server) at which its lease ends |
-//! | `celery-oxide.worker.<id>` | hash | delivery tag -> the list that the message came from |
+//! | `celery-oxide.worker.<id>` | hash | delivery tag -> the list that the message came from, or a zero byte and the queue |
 //!
 //! A message goes from its list into `unacked`, `unacked_index` and the lease of its worker in one script, so there is no
 //! moment at which a crash loses it. A live worker renews its lease and the scores of what it holds, so neither a stock
@@ -17,18 +17,33 @@
 //! Waiting costs nothing: a fetch that found too little has the server track the lists (`CLIENT TRACKING`), and a push
 //! to one of them sends one invalidation. A fetch every ten seconds covers what can be missed (`FLUSHALL`).
 //!
+//! # Sorted sets
+//!
+//! celery-redis-plus 0.4 and celery-asyncio 6.0a6 keep a queue in other keys, which are read as well, in the same fetch:
+//!
+//! | key | type | meaning |
+//! |---|---|---|
+//! | `queue:<queue>` | sorted set | delivery tag -> `(255 - priority) * 10^13 + milliseconds`: the lowest is served first |
+//! | `message:<tag>` | hash | `payload`, `routing_key`, `priority`, `native_delayed`, `eta`, `delivery_count`; ours: `celery-oxide.score` |
+//! | `messages_index:<queue>` | sorted set | delivery tag -> unix time at which somebody has to look after the message |
+//! | `_kombu.binding.<exchange>` | sorted set | binding -> unix time until which it holds |
+//!
+//! What is taken leaves the queue, and its score in the index is kept minutes ahead, so the other kind of worker restores it
+//! only when no worker of ours is left. With a `valkey://` URL tasks are published into them; bindings stay sets.
+//!
 //! # What a task costs
 //!
 //! For a fetch of `n` messages from `q` queues with `p` priority steps, acknowledged in one batch:
 //!
 //! | | round trips | commands run by the server |
 //! |---|---|---|
-//! | fetch | 1 | `EVALSHA`, `TIME`, `ZADD` (lease), up to `2pq` `RPOP`, and for each 1000 messages `ZADD`, 2 `HSET`; `EXISTS` when it ran dry |
-//! | settle, acks | 1 | `EVALSHA`, and for each 1000 messages `HMGET`, `ZREM`, 2 `HDEL` |
+//! | fetch, lists | 1 | `EVALSHA`, `TIME`, `ZADD` (lease), `q` `ZRANGE`, up to `2pq` `RPOP`, and for each 1000 messages `ZADD`, 2 `HSET`; `EXISTS` when it ran dry |
+//! | fetch, sorted sets | 1 | the same, `ZREM`, and for each message `HMGET`, 2 `HSET`, `ZADD` |
+//! | settle, acks | 1 | `EVALSHA`, and for each 1000 messages `HMGET`, `ZREM`, 2 `HDEL`; for sorted sets 2 `ZREM`, `DEL`, `HDEL` |
 //! | settle, give back | 1 + 1 for each 128 | `HMGET`, `EVALSHA`, and 6 for each message |
-//! | publish, default exchange | 1 | one `LPUSH` for each run of messages to the same list |
+//! | publish, default exchange | 1 | one `LPUSH` for each run of messages to the same list; into sorted sets `EVAL`, `TIME`, and 3 for each message |
 //! | publish, other exchanges | 2 | one `SMEMBERS` for each exchange before that |
-//! | idle | 0.3 a second | about 2 a second: the fetch above every 10 s, 6 commands every 5 s for the lease |
+//! | idle | 0.5 a second | about 3 a second: the fetch above every 10 s, and every 5 s 6 commands for the lease and `q + 2` for what is due |
 //!
 //! So with 256 messages a fetch from one queue: 2/256 round trips and about 0.06 commands a task. Copies of a message
 //! between the socket and [`Message`](celery_protocol::Message): the reply is cut out of the read buffer without a copy;

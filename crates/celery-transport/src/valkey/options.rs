@@ -118,9 +118,8 @@ impl Options {
                 "fanout_patterns" => options.fanout_patterns = option.flag()?,
                 "deadletter_queue" => options.deadletter_queue = option.text_or_none()?,
                 "client_name" => options.client_name = option.text_or_none()?,
-                "socket_connect_timeout" if value.is_null() => {}
+                "socket_connect_timeout" | "socket_timeout" | "credential_provider" if value.is_null() => {}
                 "socket_connect_timeout" => options.connect_timeout = option.duration()?,
-                "socket_timeout" if value.is_null() => {}
                 "socket_timeout" => options.command_timeout = Some(option.duration()?),
                 "master_name" => options.access.master_name = option.text_or_none()?,
                 "min_other_sentinels" => options.access.min_other_sentinels = option.count()?,
@@ -148,7 +147,6 @@ impl Options {
                     );
                 }
                 "body_encoding" => return Err(option.refuse("only \"base64\" is supported")),
-                "credential_provider" if value.is_null() => {}
                 "credential_provider" => return Err(option.refuse(NO_PROVIDER)),
                 "sentinel_fanout_compat" if !option.flag()? => {}
                 "sentinel_fanout_compat" => {

@@ -48,10 +48,33 @@ async fn a_missing_database_is_refused() {
 
 #[test]
 fn urls_and_options_are_refused_by_name() {
-    for url in ["rediss://h/0", "sentinel://h", "redis+socket:///s", "amqp-ish://h", "redis://h/x"] {
+    for url in [
+        "redis-cluster://h",
+        "rediss+cluster://h",
+        "redis+socket://s",
+        "amqp-ish://h",
+        "redis://h/x",
+        "redis://h/0;redis://h/1",
+        "redis://h?credential_provider=p",
+        "rediss://h?ssl_cert_reqs=sometimes",
+    ] {
         let error = connect(url, &ConnectOptions::default()).err().unwrap();
         assert!(matches!(error, Error::Url { .. }), "{error}");
     }
+    let error = connect("sentinel://h", &ConnectOptions::default()).err().unwrap();
+    assert!(matches!(&error, Error::Option { option, .. } if option == "master_name"), "{error}");
+    let options = ConnectOptions::default().with_use_ssl(Some(json!({"ssl_ca_certs": "/no/such.pem"})));
+    let error = connect("redis://h", &options).err().unwrap();
+    assert!(error.to_string().contains("/no/such.pem"), "{error}");
+    let options = ConnectOptions::default().with_use_ssl(Some(json!({"ssl_cert": "x"})));
+    let error = connect("redis://h", &options).err().unwrap();
+    assert!(matches!(&error, Error::Setting { setting, .. } if setting == "broker_use_ssl"), "{error}");
+    let options = ConnectOptions::default().with_failover_strategy(Some("mine".to_owned()));
+    let error = connect("redis://h;redis://i", &options).err().unwrap();
+    assert!(
+        matches!(&error, Error::Setting { setting, .. } if setting == "broker_failover_strategy"),
+        "{error}"
+    );
     let options = json!({"visibilty_timeout": 1}).as_object().unwrap().clone();
     let error = Valkey::new("redis://h", &ConnectOptions::new(options, "")).err().unwrap();
     assert!(error.to_string().contains("visibilty_timeout"), "{error}");

@@ -18,5 +18,6 @@ mod sorted_order;
 mod sorted_publishing;
 mod subscribing;
 mod support;
+mod switching;
 mod visibility;
 mod waiting;

@@ -6,7 +6,7 @@ use celery_valkey::{Access, Connection, Error, PubSub, test_server::Sentinel};
 use fred::prelude::PubsubInterface;
 use serde_json::json;
 
-use crate::support::{SOON, address_with, port, settings, until, write, writes_again};
+use crate::support::{SOON, address_with, port, settings, write, writes_again};
 
 fn access(own: Option<&str>) -> Access {
     Access {
@@ -35,12 +35,19 @@ async fn a_forced_failover() {
     writes_again(&connection, "y").await;
     assert_eq!(port(&connection).await, sentinel.second.port);
 
-    // A listener is told of the new connection, and hears what comes there.
-    tokio::time::timeout(Duration::from_secs(5), reconnects.recv()).await.unwrap().unwrap();
-    until("it is subscribed", || async { pubsub.subscribe(&["channel"]).await.is_ok() }).await;
-    let _: i64 = connection.client().publish("channel", "hello").await.unwrap();
-    let message = tokio::time::timeout(Duration::from_secs(5), messages.recv()).await.unwrap().unwrap();
+    // A listener is told of every new connection, the old master's too before it is left, and subscribes again.
+    tokio::time::timeout(SOON, reconnects.recv()).await.unwrap().unwrap();
+    let end = Instant::now() + SOON;
+    let message = loop {
+        let _ = pubsub.subscribe(&["channel"]).await;
+        let _: i64 = connection.client().publish("channel", "hello").await.unwrap();
+        match tokio::time::timeout(Duration::from_millis(200), messages.recv()).await {
+            Ok(message) => break message.unwrap(),
+            Err(_) => assert!(Instant::now() < end, "nothing was heard"),
+        }
+    };
     assert_eq!(message.value.as_string().as_deref(), Some("hello"));
+    assert_eq!(port(pubsub.connection()).await, sentinel.second.port);
 }
 
 #[tokio::test(flavor = "multi_thread")]

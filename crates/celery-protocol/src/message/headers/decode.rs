@@ -1,6 +1,9 @@
 //! Reads the headers.
 
-use std::fmt;
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fmt,
+};
 
 use serde::{Deserialize, Deserializer, de};
 
@@ -80,9 +83,10 @@ impl<'de> de::Visitor<'de> for HeadersVisitor {
                 "stamps" => headers.stamps = or_default::<_, Entries>(&mut map)?.0,
                 "compression" => headers.compression = map.next_value()?,
                 "redelivered" => headers.redelivered = or_default(&mut map)?,
-                _ => insert(&mut headers.rest, key.into_owned(), map.next_value()?),
+                _ => headers.rest.push((key.into_owned(), map.next_value()?)),
             }
         }
+        headers.rest = last_wins(std::mem::take(&mut headers.rest));
         Ok(partial)
     }
 }
@@ -97,12 +101,24 @@ fn lossy<'de, A: de::MapAccess<'de>>(map: &mut A) -> Result<Option<String>, A::E
     Ok(map.next_value::<Option<LossyString>>()?.map(|text| text.0))
 }
 
-/// Adds a field. Of a repeated key the last one counts, as in Python.
-fn insert(entries: &mut Vec<(String, RawJson)>, key: String, value: RawJson) {
-    match entries.iter_mut().find(|(name, _)| *name == key) {
-        Some((_, slot)) => *slot = value,
-        None => entries.push((key, value)),
+/// Of a repeated key the first place and the last value count, as in Python.
+fn last_wins(entries: Vec<(String, RawJson)>) -> Vec<(String, RawJson)> {
+    if entries.len() < 2 {
+        return entries;
     }
+    // Comparing each with each would take seconds for as many as a message can hold.
+    let mut seen: BTreeMap<String, (usize, RawJson)> = BTreeMap::new();
+    for (place, (key, value)) in entries.into_iter().enumerate() {
+        match seen.entry(key) {
+            Entry::Occupied(mut seen) => seen.get_mut().1 = value,
+            Entry::Vacant(free) => {
+                free.insert((place, value));
+            }
+        }
+    }
+    let mut kept: Vec<_> = seen.into_iter().collect();
+    kept.sort_unstable_by_key(|(_, (place, _))| *place);
+    kept.into_iter().map(|(key, (_, value))| (key, value)).collect()
 }
 
 /// The fields of an object, in order.
@@ -127,9 +143,9 @@ impl<'de> de::Visitor<'de> for EntriesVisitor {
     fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
         let mut entries = Entries::default();
         while let Some(key) = map.next_key()? {
-            insert(&mut entries.0, key, map.next_value()?);
+            entries.0.push((key, map.next_value()?));
         }
-        Ok(entries)
+        Ok(Entries(last_wins(entries.0)))
     }
 }
 
@@ -142,6 +158,19 @@ mod tests {
 
     fn captured(raw: &[u8]) -> TaskHeaders {
         TaskHeaders::decode(Message::from_envelope(raw).unwrap().headers.get()).unwrap()
+    }
+
+    #[test]
+    fn the_last_of_a_repeated_key_counts_and_many_are_no_trouble() {
+        let many: Vec<String> =
+            (0..100_000).map(|number| format!(r#""k{}": {number}"#, number % 50_000)).collect();
+        let many = many.join(", ");
+        let text = format!(r#"{{"task": "t", "id": "i", {many}, "stamps": {{{many}}}}}"#);
+        let headers = TaskHeaders::decode(&text).unwrap();
+        for entries in [headers.rest, headers.stamps] {
+            assert_eq!(entries.len(), 50_000);
+            assert_eq!((&*entries[7].0, entries[7].1.get()), ("k7", "50007"));
+        }
     }
 
     #[test]
