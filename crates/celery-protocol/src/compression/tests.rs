@@ -1,7 +1,9 @@
+//! Every method against bytes that kombu compressed.
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::{MAX_MESSAGE_SIZE, Message, TaskHeaders, base64_text};
+use crate::{Error, MAX_MESSAGE_SIZE, Message, TaskHeaders, base64_text};
 
 /// A row of `fixtures/compression/captured.jsonl`.
 #[derive(serde::Deserialize)]

@@ -10,6 +10,7 @@ mod emit;
 mod emit_scalar;
 mod encode;
 mod input;
+mod malformed;
 mod number;
 mod resolve;
 mod sort;
@@ -21,10 +22,4 @@ mod timestamp;
 pub(crate) use construct::decode;
 pub(crate) use encode::encode;
 
-use crate::Error;
-
-const NAME: &str = "yaml";
-
-fn malformed(reason: impl Into<String>) -> Error {
-    Error::Malformed { serializer: NAME, reason: reason.into() }
-}
+use malformed::{NAME, malformed};

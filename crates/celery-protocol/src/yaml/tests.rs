@@ -1,8 +1,10 @@
+//! YAML against what PyYAML writes and reads.
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    MAX_DEPTH, Value,
+    Error, MAX_DEPTH, Value,
     json::Typed,
     serializer::{Serializer, table},
 };

@@ -1,8 +1,8 @@
 """Makes ``valkey://`` and ``valkeys://`` known to kombu.
 
-kombu has no entry point for transports. It has one for serialisers, and loads it in every process that imports Celery: so
-the wheel names one there that registers kombu's own JSON again, as it is, and is imported on the way. This has to be cheap
-and must not fail: it runs in processes that have nothing to do with this package.
+kombu has no entry point for transports. It has one for serialisers, and loads it in every process that imports
+Celery: so the wheel names one there that registers kombu's own JSON again, as it is, and is imported on the way. This
+has to be cheap and must not fail: it runs in processes that have nothing to do with this package.
 """
 
 from __future__ import annotations

@@ -198,7 +198,7 @@ impl Lists {
 /// Why the messages of a queue are not taken.
 pub(super) fn older_layout(queue: &str) -> String {
     format!(
-        "queue {queue:?} holds messages of celery-redis-plus 0.3 or older, which keeps them another way. Update its producers \
-         to 0.4, and let a worker of the old version empty the queue first"
+        "queue {queue:?} holds messages of celery-redis-plus 0.3 or older, which keeps them another way. Update its \
+         producers to 0.4, and let a worker of the old version empty the queue first"
     )
 }

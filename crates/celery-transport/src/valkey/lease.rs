@@ -15,7 +15,7 @@ use super::{
     session::Session,
     visibility,
 };
-use crate::Result;
+use crate::{Error, Result};
 
 /// The longest time between two renewals.
 const LONGEST_TICK: Duration = Duration::from_secs(5);
@@ -121,9 +121,7 @@ async fn keep(session: Arc<Session>) {
             match visibility::restore(&session).await {
                 Ok(0) => {}
                 Ok(count) => tracing::info!("Restored {count} message(s) past the visibility timeout"),
-                Err(error) => {
-                    tracing::warn!("failed to restore messages past the visibility timeout: {error}")
-                }
+                Err(error) => complain("restore messages past the visibility timeout", &error),
             }
         }
         release(&session, 2 * tick).await;
@@ -140,8 +138,17 @@ async fn keep(session: Arc<Session>) {
                     sweep(&session, worker).await;
                 }
             }
-            Err(error) => tracing::warn!("failed to renew the lease of this worker: {error}"),
+            Err(error) => complain("renew the lease of this worker", &error),
         }
+    }
+}
+
+/// A lost connection is the consumer's to tell, once; here it would be told at every renewal.
+fn complain(what: &str, error: &Error) {
+    if error.is_transient() {
+        tracing::debug!("failed to {what}: {error}");
+    } else {
+        tracing::warn!("failed to {what}: {error}");
     }
 }
 
@@ -152,7 +159,7 @@ async fn release(session: &Session, early: Duration) {
             tracing::warn!("Restored {} message(s) that no worker looks after", due.restored);
         }
         Ok(_) => {}
-        Err(error) => tracing::warn!("failed to look for messages that are due: {error}"),
+        Err(error) => complain("look for messages that are due", &error),
     }
 }
 
@@ -162,14 +169,12 @@ async fn sweep(session: &Session, worker: &str) {
     let swept = async {
         let given = give_back_all(session, &lease, Some(worker)).await?;
         leave(session, worker, &lease, true).await?;
-        Ok::<_, crate::Error>(given)
+        Ok::<_, Error>(given)
     };
     match swept.await {
         Ok(0) => {}
         Ok(count) => tracing::warn!("Restored {count} message(s) of worker {worker}, which is gone"),
-        Err(error) => {
-            tracing::warn!("failed to restore the messages of worker {worker}, which is gone: {error}")
-        }
+        Err(error) => complain(&format!("restore the messages of worker {worker}, which is gone"), &error),
     }
 }
 

@@ -1,5 +1,7 @@
 //! A Sentinel that watches over a master and its replica.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
+
 use std::time::{Duration, Instant};
 
 use fred::{prelude::ClientLike, types::Value};

@@ -14,6 +14,8 @@ mod query_task;
 mod scheduled_task;
 mod stats;
 mod task_info;
+#[cfg(test)]
+mod testing;
 
 pub use active_queues::{ExchangeInfo, QueueInfo};
 pub use answer::Answer;
@@ -25,13 +27,3 @@ pub use query_task::QueriedTask;
 pub use scheduled_task::ScheduledTask;
 pub use stats::Stats;
 pub use task_info::{TaskInfo, TaskRoute};
-
-#[cfg(test)]
-mod testing {
-    use super::ControlReply;
-
-    /// The value of a captured reply.
-    pub(super) fn value_of(body: &[u8]) -> String {
-        ControlReply::decode_body(body).unwrap().value
-    }
-}

@@ -2,8 +2,8 @@
 --
 -- Mirrors kombu/transport/redis.py: Channel._purge, Channel._delete; and the same of celery_redis_plus 0.4.
 --
--- KEYS  1 sorted set of the queue, 2 its index; to remove it also 3 and 4: the bindings of its exchange, the permanent ones;
---       then its lists
+-- KEYS  1 sorted set of the queue, 2 its index; to remove it also 3 and 4: the bindings of its exchange, the permanent
+--       ones; then its lists
 -- ARGV  1 global_keyprefix, 2 the binding, or "" to empty the queue only, 3 how many of the KEYS are no lists
 -- Returns  how many messages were in it; those that workers hold are not among them and stay
 

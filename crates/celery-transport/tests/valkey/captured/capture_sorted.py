@@ -5,9 +5,9 @@ Needs Python 3.13 with celery-redis-plus, or Python 3.14 with celery-asyncio, an
     pip install "celery-redis-plus[redis]==0.4.1" "celery==5.7.*"     (or: pip install "celery-asyncio[redis]==6.0.0a6")
     python capture_sorted.py valkey://127.0.0.1:6379/0 > redis_plus.json    (or: > asyncio.json)
 
-The file is an object: key -> hash as an object, or sorted set as an object of scores. Under "tags" are the delivery tags of
-what was sent, by name. asyncio.json was captured with Python 3.13, its annotations and `except` clauses made
-readable for it.
+The file is an object: key -> hash as an object, or sorted set as an object of scores. Under "tags" are the delivery
+tags of what was sent, by name. asyncio.json was captured with Python 3.13, for which the annotations, the imports and the
+`except` clauses of celery-asyncio were made readable; nothing that writes a message was changed.
 """
 
 import json
@@ -26,7 +26,6 @@ except ImportError:
 url = sys.argv[1]
 client = redis.Redis.from_url(url.replace("valkey://", "redis://"), decode_responses=True)
 app = Celery("app", broker=url, set_as_current=False)
-app.conf.task_routes = {"app.routed": {"exchange": "jobs", "routing_key": "jobs"}}
 
 tags: dict[str, str] = {}
 

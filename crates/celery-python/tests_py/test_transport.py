@@ -1,0 +1,55 @@
+"""The kombu transport ``valkey://``, as far as no server is needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+
+import pytest
+from kombu import Connection
+from kombu.serialization import registry
+from kombu.transport import TRANSPORT_ALIASES
+
+pytest.importorskip("redis")
+
+from celery_oxide import _kombu, transport  # noqa: E402
+
+
+def test_tags_are_in_the_order_of_their_making() -> None:
+    tags = transport.Tags()
+    made = [tags.next() for _ in range(10_000)]
+    assert made == sorted(made)
+    assert len({tag for _, tag in made}) == len(made)
+    assert {uuid.UUID(tag).version for _, tag in made} == {7}
+
+
+@pytest.mark.parametrize(("given", "kept"), [(None, 0), (255, 255), (300, 255), (-1, 0), (10, 10)])
+def test_priorities_are_not_clamped_to_9(given: int | None, kept: int) -> None:
+    channel = object.__new__(transport.Channel)
+    message = {"properties": {"priority": given}}
+    assert channel._get_message_priority(message, reverse=False) == kept
+
+
+def test_the_schemes_are_known_and_json_is_kombus() -> None:
+    assert Connection("valkey://localhost/3").get_transport_cls() is transport.Transport
+    assert Connection("valkeys://localhost/3").get_transport_cls() is transport.SSLTransport
+    assert TRANSPORT_ALIASES["redis"] == "kombu.transport.redis:Transport"
+    name, dumps, content_type, encoding = "json", *_kombu.json_as_it_is[:1], *_kombu.json_as_it_is[2:]
+    assert registry._encoders[name] == (content_type, encoding, dumps)
+
+
+def test_only_tasks_are_sorted() -> None:
+    assert transport._is_task({"headers": {"task": "t"}})
+    assert not transport._is_task({"headers": {"ticket": "t"}})
+    assert not transport._is_task({"headers": None})
+
+
+def test_importing_the_package_is_cheap() -> None:
+    code = (
+        "import celery_oxide, sys; "
+        "sys.exit(any(name in sys.modules for name in ('redis', 'celery', 'celery_oxide._engine', 'asyncio')))"
+    )
+    path = [p for p in sys.path if p]
+    environment = {"PYTHONPATH": ":".join(path)}
+    assert subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 0

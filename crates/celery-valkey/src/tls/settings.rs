@@ -1,0 +1,162 @@
+//! What is said about TLS, and the client configuration of it.
+
+use std::sync::Arc;
+
+use fred::rustls::ClientConfig;
+use serde_json::Value;
+
+/// `broker_use_ssl`, `redis_backend_use_ssl`, or the parameters of a URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TlsSettings {
+    /// Whether the certificate of the server must be good. A client has no use for "optional": the server always shows
+    /// one, so it means the same as "required", as in Python.
+    pub(super) verify: bool,
+    pub(super) check_hostname: bool,
+    /// Whom to trust instead of the system's roots: a file in PEM.
+    pub(super) ca_certs: Option<String>,
+    /// The same, as PEM.
+    pub(super) ca_data: Option<String>,
+    /// Our own certificate: a file in PEM.
+    pub(super) certfile: Option<String>,
+    /// Its key: a file in PEM; the one of the certificate if it is not given.
+    pub(super) keyfile: Option<String>,
+}
+
+impl Default for TlsSettings {
+    fn default() -> Self {
+        Self {
+            verify: true,
+            check_hostname: true,
+            ca_certs: None,
+            ca_data: None,
+            certfile: None,
+            keyfile: None,
+        }
+    }
+}
+
+impl TlsSettings {
+    /// Reads `broker_use_ssl` or `redis_backend_use_ssl`: `None` when it asks for no TLS.
+    pub(crate) fn read(given: &Value) -> Result<Option<Self>, String> {
+        match given {
+            Value::Null | Value::Bool(false) => Ok(None),
+            Value::Bool(true) => Ok(Some(Self::default())),
+            Value::Object(given) if given.is_empty() => Ok(None),
+            Value::Object(given) => {
+                let mut settings = Self::default();
+                for (name, value) in given {
+                    settings.set(name, value)?;
+                }
+                Ok(Some(settings))
+            }
+            _ => Err("true, false or a dictionary is needed".to_owned()),
+        }
+    }
+
+    /// One setting. An error names it.
+    pub(crate) fn set(&mut self, name: &str, value: &Value) -> Result<(), String> {
+        let text = || match value {
+            Value::Null => Ok(None),
+            Value::String(text) => Ok(Some(text.clone())),
+            _ => Err(format!("{name}: a string is needed")),
+        };
+        match name {
+            "ssl_cert_reqs" => self.verify = verify(value)?,
+            "ssl_check_hostname" => match value {
+                Value::Bool(check) => self.check_hostname = *check,
+                Value::String(check) => self.check_hostname = !check.eq_ignore_ascii_case("false"),
+                _ => return Err(format!("{name}: true or false is needed")),
+            },
+            "ssl_ca_certs" => self.ca_certs = text()?,
+            "ssl_ca_data" => self.ca_data = text()?,
+            "ssl_certfile" => self.certfile = text()?,
+            "ssl_keyfile" => self.keyfile = text()?,
+            _ => {
+                return Err(format!(
+                    "{name}: not supported; ssl_cert_reqs, ssl_check_hostname, ssl_ca_certs, ssl_ca_data, \
+                     ssl_certfile and ssl_keyfile are"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the client library needs. Reads the files.
+    pub(crate) fn build(&self) -> Result<Arc<ClientConfig>, String> {
+        super::connector::build(self).map(Arc::new)
+    }
+}
+
+/// The names that Celery and kombu know, and the numbers of Python's `ssl.VerifyMode`.
+fn verify(value: &Value) -> Result<bool, String> {
+    match value {
+        Value::String(word) => match word.strip_prefix("CERT_").unwrap_or(word).to_ascii_lowercase().as_str()
+        {
+            "required" | "optional" => return Ok(true),
+            "none" => return Ok(false),
+            _ => {}
+        },
+        Value::Number(number) => match number.as_u64() {
+            Some(0) => return Ok(false),
+            Some(1 | 2) => return Ok(true),
+            _ => {}
+        },
+        // redis-py takes `None` for CERT_NONE. Nothing said is no reason to trust everybody.
+        Value::Null => return Ok(true),
+        _ => {}
+    }
+    Err("ssl_cert_reqs: required, optional or none is needed (or CERT_REQUIRED, CERT_OPTIONAL, CERT_NONE)"
+        .to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn forms_of_use_ssl() {
+        for nothing in [json!(null), json!(false), json!({})] {
+            assert_eq!(TlsSettings::read(&nothing).unwrap(), None);
+        }
+        assert_eq!(TlsSettings::read(&json!(true)).unwrap(), Some(TlsSettings::default()));
+        let given = json!({"ssl_cert_reqs": 0, "ssl_ca_certs": "/ca.pem", "ssl_check_hostname": "False"});
+        let settings = TlsSettings::read(&given).unwrap().unwrap();
+        assert!(!settings.verify && !settings.check_hostname);
+        assert_eq!(settings.ca_certs.as_deref(), Some("/ca.pem"));
+    }
+
+    #[test]
+    fn words_for_verifying() {
+        for word in ["required", "CERT_REQUIRED", "optional", "CERT_OPTIONAL"] {
+            assert!(verify(&json!(word)).unwrap(), "{word}");
+        }
+        for word in [json!("none"), json!("CERT_NONE"), json!(0)] {
+            assert!(!verify(&word).unwrap(), "{word}");
+        }
+        for word in [json!("maybe"), json!(3), json!(true), json!("")] {
+            assert!(verify(&word).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn refused_by_name() {
+        for (given, name) in [
+            (json!({"ssl_ciphers": "x"}), "ssl_ciphers"),
+            (json!({"cert_reqs": 0}), "cert_reqs"),
+            (json!({"ssl_ca_certs": 1}), "ssl_ca_certs"),
+        ] {
+            let error = TlsSettings::read(&given).unwrap_err();
+            assert!(error.starts_with(name), "{error}");
+        }
+        assert!(TlsSettings::read(&json!("yes")).is_err());
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_are_named() {
+        let settings = TlsSettings { ca_certs: Some("/no/such/ca.pem".to_owned()), ..TlsSettings::default() };
+        let error = settings.build().unwrap_err();
+        assert!(error.contains("ssl_ca_certs") && error.contains("/no/such/ca.pem"), "{error}");
+    }
+}
