@@ -226,6 +226,38 @@ fn a_revoked_task_is_told_as_such() -> Result<()> {
     })
 }
 
+/// Celery tells the steps after a revoked one nothing.
+#[test]
+fn a_chain_ends_with_a_step_that_was_revoked() -> Result<()> {
+    with_client(async |_, client| {
+        let first = ADD.call((1, 2)).countdown(Duration::from_secs(2));
+        let handle = client.send(first | Task::<(i64,), i64>::new("tasks.add").call((3,))).await?;
+        handle.parent().context("the first step")?.revoke().await?;
+        match handle.get(SOON).await {
+            Err(Error::Task(failure)) => assert_eq!(failure.state, State::Revoked),
+            other => panic!("{other:?}"),
+        }
+        Ok(())
+    })
+}
+
+/// What cannot be written does not keep the rest from being sent.
+#[test]
+fn many_are_sent_with_an_answer_for_each() -> Result<()> {
+    with_client(async |scene, client| {
+        let calls = (0..3000).map(|n| {
+            let call = Signature::new("tasks.add").queue("later");
+            if n == 1500 { call.args(n) } else { call.args((n, 1)) }
+        });
+        let sent = client.send_all(calls).await;
+        assert_eq!(sent.len(), 3000);
+        let refused: Vec<usize> = (0..3000).filter(|n| sent[*n].is_err()).collect();
+        assert_eq!(refused, [1500]);
+        assert_eq!(scene.queued("later")?, 2999);
+        Ok(())
+    })
+}
+
 #[test]
 fn events_are_read() -> Result<()> {
     with_client(async |_, client| {

@@ -74,7 +74,7 @@ pub(crate) fn build(spec: &Value) -> Signature {
             }
             if spec[4] == json!(true) { task.immutable() } else { task }
         }
-        Some("or") => parts(1).reduce(|left, right| left | right).unwrap_or_else(|| chain([])),
+        Some("or") => parts(1).reduce(|left, right| left | right).unwrap_or_else(|| chain::<Signature>([])),
         Some("chain") => chain(parts(1)),
         Some("group") => group(parts(1)),
         Some("chord") => chord(parts(1), build(&spec[2])),

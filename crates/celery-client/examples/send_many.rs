@@ -27,7 +27,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while bar.position() < count {
         let from = bar.position();
         let to = count.min(from + CHUNK);
-        client.send_all((from..to).map(|n| Signature::new(&*task).args((n, 1)).ignore_result())).await?;
+        let calls = (from..to).map(|n| Signature::new(&*task).args((n, 1)).ignore_result());
+        for sent in client.send_all(calls).await {
+            sent?;
+        }
         bar.set_position(to);
     }
     bar.finish_and_clear();

@@ -1,6 +1,6 @@
 //! Making a client.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use celery_protocol::{canvas::Encoding, serializer::Serializer};
 use celery_results::connect_backend;
@@ -15,11 +15,13 @@ use crate::{
 };
 
 /// Says how a [`Client`] is to be. From [`Client::builder`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until `connect`"]
 pub struct Builder {
     broker: String,
     results: Option<String>,
+    use_ssl: Option<Value>,
+    failover_strategy: Option<String>,
     broker_options: Map<String, Value>,
     result_options: Map<String, Value>,
     name: String,
@@ -33,9 +35,13 @@ pub struct Builder {
 impl Builder {
     pub(crate) fn new(broker: impl Into<String>) -> Self {
         let broker = broker.into();
+        // Of several brokers the first keeps the results, unless it is said who does. Sentinels are one server.
+        let first = broker.split(';').next().filter(|_| !broker.starts_with("sentinel"));
         Self {
-            results: Some(broker.clone()),
+            results: Some(first.unwrap_or(&broker).to_owned()),
             broker,
+            use_ssl: None,
+            failover_strategy: None,
             broker_options: Map::new(),
             result_options: Map::new(),
             name: format!("gen{}@rust", std::process::id()),
@@ -68,6 +74,19 @@ impl Builder {
     /// The options of the result backend (`result_backend_transport_options`).
     pub fn result_options(mut self, options: Map<String, Value>) -> Self {
         self.result_options = options;
+        self
+    }
+
+    /// TLS for the broker and the result backend (`broker_use_ssl`, `redis_backend_use_ssl`): `true`, or an object of
+    /// `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`, `ssl_cert_reqs`.
+    pub fn use_ssl(mut self, settings: Value) -> Self {
+        self.use_ssl = Some(settings);
+        self
+    }
+
+    /// Which of several brokers comes next (`broker_failover_strategy`): `round-robin`, `shuffle`.
+    pub fn failover_strategy(mut self, strategy: impl Into<String>) -> Self {
+        self.failover_strategy = Some(strategy.into());
         self
     }
 
@@ -116,12 +135,15 @@ impl Builder {
     /// [`Error::Broker`](crate::Error::Broker) and [`Error::Results`](crate::Error::Results) for a URL or an option that
     /// cannot be used, and at once when a server is not there.
     pub async fn connect(self) -> Result<Client> {
-        let options = ConnectOptions::new(self.broker_options, &*self.name);
+        let options = ConnectOptions::new(self.broker_options, &*self.name)
+            .with_use_ssl(self.use_ssl.clone())
+            .with_failover_strategy(self.failover_strategy);
         let transport = celery_transport::connect(&self.broker, &options)?;
         let publisher = transport.publisher().await?;
         let results = match &self.results {
             Some(url) => {
-                let options = celery_results::ConnectOptions::new(self.result_options, &*self.name);
+                let options = celery_results::ConnectOptions::new(self.result_options, &*self.name)
+                    .with_use_ssl(self.use_ssl);
                 Some(connect_backend(url, &options).await?)
             }
             None => None,
@@ -136,6 +158,20 @@ impl Builder {
             encoding,
             queue: self.queue,
             result_expires: self.result_expires,
+            retry: self.retry,
         }))
+    }
+}
+
+/// Without passwords.
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use celery_transport::valkey::hide_password;
+        f.debug_struct("Builder")
+            .field("broker", &hide_password(&self.broker))
+            .field("results", &self.results.as_deref().map(hide_password))
+            .field("name", &self.name)
+            .field("queue", &self.queue)
+            .finish_non_exhaustive()
     }
 }

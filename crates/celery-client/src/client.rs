@@ -17,12 +17,13 @@ use celery_results::ResultBackend;
 use celery_transport::{Publication, Transport};
 use uuid::Uuid;
 
-use crate::{Builder, Error, Handle, Result, Sendable, publish::Pump};
+use crate::{Builder, Error, Handle, Result, RetryPolicy, Sendable, publish::Pump};
 
 /// Sends tasks and awaits their results. Clones share the connections.
 ///
-/// A connection that is lost comes back by itself; meanwhile calls are sent again for about ten seconds
-/// ([`Builder::retry`]).
+/// A connection that is lost comes back by itself; meanwhile calls are sent again, for about ten seconds when the server
+/// refuses at once, and longer when it does not answer ([`Builder::retry`]). To give up a `send` that is under way, by a
+/// timeout around it, does not take the message back: it may still be sent.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
@@ -33,6 +34,7 @@ pub(crate) struct Inner {
     pub(crate) encoding: Encoding,
     pub(crate) queue: String,
     pub(crate) result_expires: Option<Duration>,
+    pub(crate) retry: RetryPolicy,
 }
 
 impl Client {
@@ -69,37 +71,88 @@ impl Client {
     /// [`Error::Protocol`] for a call that cannot be written, [`Error::Broker`] when the broker refuses it or stays away.
     /// A chord needs a result backend, else [`Error::NoResults`].
     pub async fn send<S: Sendable>(&self, call: S) -> Result<Handle<S::Output>> {
-        let plan = self.plan(&call.into_signature())?;
-        let tree = plan.result().ok_or(Error::Nothing)?;
-        self.carry_out(plan).await?;
+        let mut waiting = Vec::with_capacity(1);
+        let tree = self.prepare_call(&call.into_signature(), &mut waiting).await?;
+        self.0.pump.publish(waiting).await?;
         Ok(Handle::new(self.clone(), tree))
     }
 
-    /// Sends many, in their order, hundreds in a round trip. What was sent before an error stays sent.
+    /// Sends many, in their order, hundreds in a round trip. An answer for each: what could not be sent does not keep
+    /// the others from it.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send).
+    /// Of each, as [`send`](Self::send).
     pub async fn send_all<S: Sendable>(
         &self,
         calls: impl IntoIterator<Item = S>,
-    ) -> Result<Vec<Handle<S::Output>>> {
-        let mut handles = Vec::new();
+    ) -> Vec<Result<Handle<S::Output>>> {
+        let mut answers = Vec::new();
         let mut waiting = Vec::new();
+        // Where the messages of an answer end among those that wait.
+        let mut ends: Vec<(usize, usize)> = Vec::new();
         for call in calls {
-            let plan = self.plan(&call.into_signature())?;
-            handles.push(Handle::new(self.clone(), plan.result().ok_or(Error::Nothing)?));
-            self.prepare(plan, &mut waiting).await?;
-            if waiting.len() >= 2 * Self::CHUNK {
-                self.0.pump.publish(std::mem::take(&mut waiting)).await?;
+            match self.prepare_call(&call.into_signature(), &mut waiting).await {
+                Ok(tree) => {
+                    ends.push((answers.len(), waiting.len()));
+                    answers.push(Ok(Handle::new(self.clone(), tree)));
+                }
+                Err(error) => answers.push(Err(error)),
+            }
+            if waiting.len() >= Self::CHUNK {
+                self.publish_waiting(&mut waiting, &mut ends, &mut answers).await;
             }
         }
-        self.0.pump.publish(waiting).await?;
-        Ok(handles)
+        self.publish_waiting(&mut waiting, &mut ends, &mut answers).await;
+        answers
     }
 
     /// About how many messages `send_all` gathers.
-    const CHUNK: usize = 512;
+    const CHUNK: usize = 1024;
+
+    /// Publishes what was gathered, and puts the errors where they belong.
+    async fn publish_waiting<R>(
+        &self,
+        waiting: &mut Vec<Publication>,
+        ends: &mut Vec<(usize, usize)>,
+        answers: &mut [Result<Handle<R>>],
+    ) {
+        let sent = self.0.pump.publish_each(std::mem::take(waiting)).await;
+        let mut from = 0;
+        for (place, end) in ends.drain(..) {
+            let failed = match &sent {
+                Ok(sent) => sent.get(from..end).unwrap_or_default().iter().find_map(|one| one.clone().err()),
+                Err(_) => None,
+            };
+            from = end;
+            if let Some(error) = failed {
+                answers[place] = Err(error.into());
+            } else if sent.is_err() {
+                answers[place] = Err(Error::Closed);
+            }
+        }
+    }
+
+    /// The messages of a call, gathered; whatever else it needs is done.
+    async fn prepare_call(
+        &self,
+        signature: &Signature,
+        waiting: &mut Vec<Publication>,
+    ) -> Result<ResultTree> {
+        let plan = self.plan(signature)?;
+        let tree = plan.result().ok_or(Error::Nothing)?;
+        let before = waiting.len();
+        let prepared = self.prepare(plan, waiting).await;
+        if prepared.is_err() {
+            waiting.truncate(before);
+        }
+        prepared.map(|()| tree)
+    }
+
+    /// The handle of what was sent before, whatever it is: of a kept [`Handle::tree`].
+    pub fn handle_of<R>(&self, tree: ResultTree) -> Handle<R> {
+        Handle::new(self.clone(), tree)
+    }
 
     /// The handle of a task that was sent before, by this or another client.
     pub fn handle<R>(&self, id: impl Into<String>) -> Handle<R> {
@@ -112,12 +165,6 @@ impl Client {
         Ok(signature.plan(&mut ids, &self.0.encoding.reply_to)?)
     }
 
-    async fn carry_out(&self, plan: Plan) -> Result<()> {
-        let mut waiting = Vec::with_capacity(plan.steps.len());
-        self.prepare(plan, &mut waiting).await?;
-        self.0.pump.publish(waiting).await
-    }
-
     /// Tells the result backend what it has to know before, and makes the messages. All parts of a chord but the last
     /// may go before its size is known, so all may go after it.
     async fn prepare(&self, plan: Plan, waiting: &mut Vec<Publication>) -> Result<()> {
@@ -125,18 +172,33 @@ impl Client {
             match step {
                 Step::Send(call) => waiting.push(self.publication(call)?),
                 Step::ChordSize { group_id, size } => {
-                    let expires = self.0.result_expires;
-                    self.results()?.set_chord_size(&group_id, size as u64, expires).await?;
+                    let (results, expires) = (self.results()?, self.0.result_expires);
+                    self.again(|| results.set_chord_size(&group_id, size as u64, expires)).await?;
                 }
                 Step::SaveGroup { group } => {
                     let saved = SavedGroup { result: group };
-                    let (id, expires) = (&saved.result.id, self.0.result_expires);
-                    self.results()?.save_group(id, Bytes::from(saved.encode()), expires).await?;
+                    let (results, expires) = (self.results()?, self.0.result_expires);
+                    let (id, group) = (&saved.result.id, Bytes::from(saved.encode()));
+                    self.again(|| results.save_group(id, group.clone(), expires)).await?;
                 }
                 other => unreachable_step(&other)?,
             }
         }
         Ok(())
+    }
+
+    /// Does what may be done twice, and again while the result backend is away.
+    async fn again<F: Future<Output = celery_results::Result<()>>>(&self, act: impl Fn() -> F) -> Result<()> {
+        let mut retry = 0;
+        loop {
+            match act().await {
+                Err(error) if error.is_transient() && retry < self.0.retry.retries => {
+                    tokio::time::sleep(self.0.retry.wait(retry)).await;
+                    retry += 1;
+                }
+                done => return Ok(done?),
+            }
+        }
     }
 
     /// The message and where it goes (`celery/app/amqp.py: send_task_message`).
@@ -145,12 +207,13 @@ impl Client {
         let message = call.message(&self.0.encoding)?;
         let text = |key| call.options.text(key);
         let queue = text("queue").unwrap_or(&self.0.queue);
-        Ok(match (text("exchange"), text("routing_key")) {
-            (Some(exchange), Some(key)) => {
+        Ok(match text("exchange").filter(|exchange| !exchange.is_empty()) {
+            Some(exchange) => {
+                let key = text("routing_key").unwrap_or(queue);
                 Publication::new(exchange, key, message).of_type(text("exchange_type").unwrap_or("direct"))
             }
             // kombu's default exchange, whose routing keys are queues.
-            _ => Publication::new("", queue, message),
+            None => Publication::new("", queue, message),
         })
     }
 }
@@ -158,6 +221,9 @@ impl Client {
 fn unreachable_step(step: &Step) -> Result<()> {
     Err(celery_protocol::Error::Canvas(format!("this client does not know how to do {step:?}")).into())
 }
+
+/// A thousand years.
+const FAR: Duration = Duration::from_secs(31_556_952_000);
 
 /// Turns what counts from now into moments, and tells the broker how long the message lives
 /// (`celery/app/amqp.py: as_task_v2`, `celery/app/base.py: send_task`).
@@ -168,17 +234,18 @@ fn settle_times(call: &mut Call, now: SystemTime) {
         Some(Value::Float(seconds)) => Some(*seconds),
         _ => None,
     };
-    let later =
-        |seconds: f64| Duration::try_from_secs_f64(seconds).ok().and_then(|length| now.checked_add(length));
+    // What is too far away for a date is as far away as dates go.
+    let later = |seconds: f64| {
+        let length = Duration::try_from_secs_f64(seconds).unwrap_or(FAR).min(FAR);
+        now.checked_add(length).unwrap_or(now)
+    };
     let countdown = seconds(call.options.value("countdown")).filter(|countdown| *countdown > 0.0);
-    if let Some(eta) = countdown.and_then(later) {
-        call.options.set("eta", iso8601(eta));
+    if let Some(countdown) = countdown {
+        call.options.set("eta", iso8601(later(countdown)));
     }
     if let Some(expires) = seconds(call.options.value("expires")) {
         let lives = expires.max(0.0);
-        if let Some(moment) = later(lives) {
-            call.options.set("expires", iso8601(moment));
-        }
+        call.options.set("expires", iso8601(later(lives)));
         call.options.set("expiration", lives);
     }
 }

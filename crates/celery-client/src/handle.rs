@@ -3,7 +3,7 @@
 use std::{fmt, marker::PhantomData, time::Duration};
 
 use celery_protocol::{State, StoredMeta, Value, from_value, result::ResultTree};
-use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::future::{BoxFuture, select_ok, try_join_all};
 use serde::de::DeserializeOwned;
 
 use crate::{Client, Error, Result, outcome};
@@ -47,7 +47,7 @@ impl<R> Handle<R> {
         Handle::new(self.client, self.tree)
     }
 
-    /// What is stored of the task now: state, traceback, children, and what `result_extended` adds. `None` while nothing
+    /// What is stored of the task now, nothing of a group: state, traceback, children, and what `result_extended` adds. `None` while nothing
     /// is, which Celery calls PENDING.
     ///
     /// # Errors
@@ -61,29 +61,48 @@ impl<R> Handle<R> {
         }
     }
 
-    /// The state of the task now.
+    /// The state now. A group has succeeded when all in it have, has failed or was revoked when one has, and is pending
+    /// otherwise.
     ///
     /// # Errors
     ///
     /// As [`meta`](Self::meta).
     pub async fn state(&self) -> Result<State> {
-        Ok(self.meta().await?.map_or(State::Pending, |meta| meta.status))
+        let mut ids = Vec::new();
+        leaves(&self.tree, &mut ids);
+        let mut all = Vec::with_capacity(ids.len());
+        for payload in self.client.results()?.get(&ids).await? {
+            all.push(match payload {
+                Some(payload) => StoredMeta::decode(&payload)?.status,
+                None => State::Pending,
+            });
+        }
+        let failed = all.iter().find(|state| matches!(state, State::Failure | State::Revoked));
+        Ok(match (&self.tree.children, failed) {
+            (None, _) => all.pop().unwrap_or(State::Pending),
+            (Some(_), Some(failed)) => failed.clone(),
+            (Some(_), None) if all.iter().all(|state| *state == State::Success) => State::Success,
+            (Some(_), None) => State::Pending,
+        })
     }
 
-    /// Removes the results of it and of all in it from the result backend.
+    /// Removes the results of it, of all in it and of what it comes from out of the result backend.
     ///
     /// # Errors
     ///
     /// [`Error::NoResults`] and [`Error::Results`].
     pub async fn forget(&self) -> Result<()> {
-        let mut ids = Vec::new();
-        leaves(&self.tree, &mut ids);
         let results = self.client.results()?;
-        results.forget(&ids).await?;
-        if self.tree.children.is_some() {
-            results.forget_group(self.id()).await?;
+        let mut ids = Vec::new();
+        let mut next = Some(&self.tree);
+        while let Some(tree) = next {
+            leaves(tree, &mut ids);
+            if tree.children.is_some() {
+                results.forget_group(&tree.id).await?;
+            }
+            next = tree.parent.as_deref();
         }
-        Ok(())
+        Ok(results.forget(&ids).await?)
     }
 
     /// Tells all workers not to run it, or any in it, if it has not started.
@@ -130,19 +149,60 @@ impl<R> Handle<R> {
 }
 
 /// The value of a result, or the list of those of a group.
-fn value_of<'a>(client: &'a Client, tree: &'a ResultTree) -> BoxFuture<'a, Result<Value>> {
+///
+/// What it comes from is watched as well: a step that was revoked or has expired ends a chain without a word to the
+/// steps after it (`celery/result.py: AsyncResult._maybe_reraise_parent_error`).
+async fn value_of(client: &Client, tree: &ResultTree) -> Result<Value> {
+    let mut parents = Vec::new();
+    let mut parent = tree.parent.as_deref();
+    while let Some(this) = parent {
+        leaves(this, &mut parents);
+        parent = this.parent.as_deref();
+    }
+    if parents.is_empty() {
+        return values_of(client, tree).await;
+    }
+    let failure = select_ok(parents.into_iter().map(|id| Box::pin(failure_of(client, id))));
+    tokio::select! {
+        biased;
+        value = values_of(client, tree) => value,
+        // Only a failure is an answer: the other futures stay.
+        Ok((error, _)) = failure => Err(error),
+    }
+}
+
+fn values_of<'a>(client: &'a Client, tree: &'a ResultTree) -> BoxFuture<'a, Result<Value>> {
     Box::pin(async move {
-        let Some(children) = &tree.children else {
-            let mut watch = client.results()?.watch(&tree.id).await?;
-            loop {
-                let meta = StoredMeta::decode(&watch.next().await?)?;
-                if let Some(value) = outcome::of(meta)? {
-                    return Ok(value);
-                }
-            }
-        };
-        Ok(Value::List(try_join_all(children.iter().map(|child| value_of(client, child))).await?))
+        match &tree.children {
+            None => ending_of(client, &tree.id).await,
+            Some(children) => Ok(Value::List(
+                try_join_all(children.iter().map(|child| value_of_boxed(client, child))).await?,
+            )),
+        }
     })
+}
+
+/// A member of a group has parents of its own.
+fn value_of_boxed<'a>(client: &'a Client, tree: &'a ResultTree) -> BoxFuture<'a, Result<Value>> {
+    Box::pin(value_of(client, tree))
+}
+
+/// The value of a task, once it has one.
+async fn ending_of(client: &Client, id: &str) -> Result<Value> {
+    let mut watch = client.results()?.watch(id).await?;
+    loop {
+        if let Some(value) = outcome::of(StoredMeta::decode(&watch.next().await?)?)? {
+            return Ok(value);
+        }
+    }
+}
+
+/// How a task failed; it is no answer when it did not.
+async fn failure_of(client: &Client, id: &str) -> Result<Error, ()> {
+    match ending_of(client, id).await {
+        Err(error @ Error::Task(_)) => Ok(error),
+        _ => Err(()),
+    }
 }
 
 /// The ids of the tasks in a result.

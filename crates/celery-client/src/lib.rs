@@ -13,6 +13,8 @@ mod task;
 pub use builder::Builder;
 pub use celery_protocol as protocol;
 pub use celery_protocol::canvas::{Signature, chain, chord, chunks, group, map, starmap};
+pub use celery_results::Error as ResultsError;
+pub use celery_transport::Error as BrokerError;
 pub use client::Client;
 pub use error::{Error, Result, TaskFailure};
 pub use events::{EventBatch, Events};

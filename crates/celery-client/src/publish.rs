@@ -18,6 +18,7 @@ const WAITING: usize = 4096;
 
 /// How a message is sent again when the connection is lost. The waits grow by a factor of two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RetryPolicy {
     /// How often at most.
     pub retries: u32,
@@ -35,8 +36,13 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// A message is sent again up to `retries` times, after `first`, twice that and so on up to `longest`.
+    pub fn new(retries: u32, first: Duration, longest: Duration) -> Self {
+        Self { retries, first, longest }
+    }
+
     /// The wait before a retry, counted from 0.
-    fn wait(&self, retry: u32) -> Duration {
+    pub(crate) fn wait(&self, retry: u32) -> Duration {
         self.first.saturating_mul(2_u32.saturating_pow(retry)).min(self.longest)
     }
 }
@@ -48,7 +54,7 @@ pub(crate) struct Pump(mpsc::Sender<Parcel>);
 /// Messages of one sender, and where the answer goes.
 struct Parcel {
     publications: Vec<Publication>,
-    answer: oneshot::Sender<celery_transport::Result<()>>,
+    answer: oneshot::Sender<Vec<celery_transport::Result<()>>>,
 }
 
 impl Pump {
@@ -61,9 +67,17 @@ impl Pump {
 
     /// Publishes messages in their order. The first error is the answer for all.
     pub(crate) async fn publish(&self, publications: Vec<Publication>) -> Result<()> {
+        Ok(self.publish_each(publications).await?.into_iter().collect::<celery_transport::Result<()>>()?)
+    }
+
+    /// Publishes messages in their order. An answer for each.
+    pub(crate) async fn publish_each(
+        &self,
+        publications: Vec<Publication>,
+    ) -> Result<Vec<celery_transport::Result<()>>> {
         let (answer, answered) = oneshot::channel();
         self.0.send(Parcel { publications, answer }).await.map_err(|_| Error::Closed)?;
-        Ok(answered.await.map_err(|_| Error::Closed)??)
+        answered.await.map_err(|_| Error::Closed)
     }
 }
 
@@ -78,9 +92,8 @@ async fn run(publisher: Arc<dyn Publisher>, retry: RetryPolicy, mut parcels: mps
         }
         let mut answers = publish(&*publisher, retry, batch).await.into_iter();
         for (count, sender) in senders {
-            let answer = answers.by_ref().take(count).fold(Ok(()), Result::and);
             // A sender that waits no more does not want to know.
-            let _ = sender.send(answer);
+            let _ = sender.send(answers.by_ref().take(count).collect());
         }
     }
 }

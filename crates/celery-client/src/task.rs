@@ -1,7 +1,9 @@
 //! Tasks by name, with the types of their arguments and results.
 
 use std::{
+    fmt,
     marker::PhantomData,
+    ops::BitOr,
     time::{Duration, SystemTime},
 };
 
@@ -24,7 +26,6 @@ use serde::Serialize;
 /// let call = ADD.call((2, 3)).queue("slow");
 /// assert_eq!(call.signature().task(), "proj.add");
 /// ```
-#[derive(Debug)]
 pub struct Task<A, R> {
     name: &'static str,
     types: PhantomData<fn(A) -> R>,
@@ -57,7 +58,6 @@ impl<A: Serialize, R> Task<A, R> {
 }
 
 /// A call of a [`Task`], to be sent or to be put into a chain, a group or a chord.
-#[derive(Debug, Clone)]
 pub struct TaskCall<R> {
     signature: Signature,
     result: PhantomData<fn() -> R>,
@@ -91,6 +91,41 @@ impl<R> Sendable for TaskCall<R> {
 impl<R> From<TaskCall<R>> for Signature {
     fn from(call: TaskCall<R>) -> Self {
         call.signature
+    }
+}
+
+impl<A, R> Clone for Task<A, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A, R> Copy for Task<A, R> {}
+
+impl<A, R> fmt::Debug for Task<A, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Task").field(&self.name).finish()
+    }
+}
+
+impl<R> Clone for TaskCall<R> {
+    fn clone(&self) -> Self {
+        Self::of(self.signature.clone())
+    }
+}
+
+impl<R> fmt::Debug for TaskCall<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.signature.fmt(f)
+    }
+}
+
+/// `left | right`: `right` runs with the result of `left`, and its result is that of both.
+impl<R, S: Sendable> BitOr<S> for TaskCall<R> {
+    type Output = TaskCall<S::Output>;
+
+    fn bitor(self, next: S) -> TaskCall<S::Output> {
+        TaskCall::of(self.signature | next.into_signature())
     }
 }
 
@@ -141,8 +176,8 @@ options! {
     compression(name: &str);
     header(name: &str, value: impl Serialize);
     option(key: &str, value: impl Into<OptionValue>);
-    linked(callback: Signature);
-    on_error(errback: Signature);
+    linked(callback: impl Into<Signature>);
+    on_error(errback: impl Into<Signature>);
     immutable();
 }
 

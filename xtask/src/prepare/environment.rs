@@ -50,6 +50,8 @@ pub(crate) fn prepare_for(
     // versions of Celery ask for.
     let mut requirements = vec![format!("celery[redis]=={celery}.*"), format!("kombu=={celery}.*")];
     requirements.extend(["aiohttp", "pydantic", "pytest"].map(str::to_owned));
+    // kombu's serialisers and compressions; for zstd it takes the one up to 5.6, the other from then on.
+    requirements.extend(["msgpack", "PyYAML", "brotli", "zstandard", "backports.zstd"].map(str::to_owned));
     let stamp = venv.root().join(STAMP);
     let wanted = requirements.join("\n");
     if !works(&venv) {

@@ -9,6 +9,9 @@ use super::{
 };
 use crate::{Error, Value};
 
+/// The longest chain that is sent: each result holds the one before it, and the first message all that follow.
+const MOST_STEPS: usize = 1000;
+
 /// What the two ends of a chain are told: the last step belongs to the group or chord around the chain.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ends {
@@ -95,6 +98,10 @@ fn join(
     ends: Ends,
     freezer: &mut Freezer<'_>,
 ) -> Result<(Vec<Held>, Vec<Node>), Error> {
+    if steps.len() > MOST_STEPS {
+        let count = steps.len();
+        return Err(Error::Canvas(format!("a chain of {count} steps is over the limit of {MOST_STEPS}")));
+    }
     let mut held: Vec<Held> = Vec::with_capacity(steps.len());
     let mut results: Vec<Node> = Vec::with_capacity(steps.len());
     let mut previous: Option<Node> = None;
@@ -224,7 +231,7 @@ fn unroll_body(body: Signature) -> (Signature, Vec<Signature>) {
     });
     let mut tasks = body.unchain();
     if tasks.is_empty() {
-        return (super::chain([]), tasks);
+        return (super::compose::steps(Vec::new()), tasks);
     }
     let first = tasks.remove(0).clone_with(&[], &[], options);
     (first, tasks)

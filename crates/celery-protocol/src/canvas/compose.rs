@@ -14,19 +14,22 @@ use crate::Value;
 ///
 /// As in Celery, a group that something follows becomes a chord, a chain in a chain is spliced into it, and a group of
 /// one is that one. So what comes out need not be a chain.
-pub fn chain(signatures: impl IntoIterator<Item = Signature>) -> Signature {
-    signatures.into_iter().fold(steps(Vec::new()), |chain, next| chain | next)
+pub fn chain<S: Into<Signature>>(signatures: impl IntoIterator<Item = S>) -> Signature {
+    signatures.into_iter().fold(steps(Vec::new()), |chain, next| chain | next.into())
 }
 
 /// Signatures that run at the same time (`celery/canvas.py: group`).
-pub fn group(signatures: impl IntoIterator<Item = Signature>) -> Signature {
-    Signature::of("celery.group", Kind::Group(signatures.into_iter().collect()))
+pub fn group<S: Into<Signature>>(signatures: impl IntoIterator<Item = S>) -> Signature {
+    Signature::of("celery.group", Kind::Group(signatures.into_iter().map(Into::into).collect()))
 }
 
 /// Signatures that run at the same time, and one that runs with the list of their results once all are done
 /// (`celery/canvas.py: chord`).
-pub fn chord(header: impl IntoIterator<Item = Signature>, body: Signature) -> Signature {
-    make_chord(header.into_iter().collect(), body)
+pub fn chord<S: Into<Signature>>(
+    header: impl IntoIterator<Item = S>,
+    body: impl Into<Signature>,
+) -> Signature {
+    make_chord(header.into_iter().map(Into::into).collect(), body.into())
 }
 
 pub(super) fn make_chord(header: Vec<Signature>, body: Signature) -> Signature {
@@ -36,13 +39,13 @@ pub(super) fn make_chord(header: Vec<Signature>, body: Signature) -> Signature {
 }
 
 /// One task message that calls `task` with each of `items`, one after the other (`celery/canvas.py: xmap`).
-pub fn map(task: Signature, items: impl Serialize) -> Signature {
-    mapping("celery.map", task, items)
+pub fn map(task: impl Into<Signature>, items: impl Serialize) -> Signature {
+    mapping("celery.map", &task.into(), items)
 }
 
 /// As [`map`], each item being the positional arguments of a call (`celery/canvas.py: xstarmap`).
-pub fn starmap(task: Signature, items: impl Serialize) -> Signature {
-    mapping("celery.starmap", task, items)
+pub fn starmap(task: impl Into<Signature>, items: impl Serialize) -> Signature {
+    mapping("celery.starmap", &task.into(), items)
 }
 
 /// A group of [`starmap`]s, each over up to `size` of the items (`celery/canvas.py: chunks.group`).
@@ -50,12 +53,17 @@ pub fn starmap(task: Signature, items: impl Serialize) -> Signature {
 /// # Panics
 ///
 /// Never: a `size` of 0 counts as 1.
-pub fn chunks<T: Serialize>(task: Signature, items: impl IntoIterator<Item = T>, size: usize) -> Signature {
+pub fn chunks<T: Serialize>(
+    task: impl Into<Signature>,
+    items: impl IntoIterator<Item = T>,
+    size: usize,
+) -> Signature {
+    let task = task.into();
     let items: Vec<T> = items.into_iter().collect();
     group(items.chunks(size.max(1)).map(|part| starmap(task.clone(), part)))
 }
 
-fn mapping(name: &str, task: Signature, items: impl Serialize) -> Signature {
+fn mapping(name: &str, task: &Signature, items: impl Serialize) -> Signature {
     let invalid = task.invalid.clone();
     let mut mapping = Signature::new(name).kwarg("task", task.to_value()).kwarg("it", items).immutable();
     mapping.invalid = mapping.invalid.or(invalid);
@@ -84,7 +92,7 @@ impl BitOr for Signature {
             Kind::Chain(_) => chain_or(self, other),
             // celery/canvas.py: group.__or__
             Kind::Group(_) if other.is_empty_group() => self,
-            Kind::Group(tasks) => make_chord(tasks, other),
+            Kind::Group(tasks) => Self { invalid: self.invalid, ..make_chord(tasks, other) },
             Kind::Chord(..) => chord_or(self, other),
         }
     }
@@ -145,10 +153,16 @@ fn chain_or(mut this: Signature, other: Signature) -> Signature {
             last.continue_body(other);
             this
         }
+        // Nothing to be handed down to the steps: they need not be copied each time one is added.
+        _ if this.options.is_empty() && this.args.is_empty() && !this.immutable => {
+            tasks.push(other);
+            this
+        }
         _ => {
+            let invalid = this.invalid.clone();
             let mut tasks = this.unchain();
             tasks.push(other);
-            steps(tasks)
+            Signature { invalid, ..steps(tasks) }
         }
     }
 }
@@ -230,8 +244,8 @@ mod tests {
             (chain([g(), t("a"), t("b")]), "chord(x y => chain(a b))"),
             (chord([t("a")], t("b")) | t("c"), "chord(a => chain(b c))"),
             (chord([t("a")], t("b")) | g(), "chain(chord(a => b) group(x y))"),
-            (chain([t("a"), group([])]), "chain(a)"),
-            (chain([]) | g(), "group(x y)"),
+            (chain([t("a"), group::<Signature>([])]), "chain(a)"),
+            (chain::<Signature>([]) | g(), "group(x y)"),
         ];
         for (signature, expected) in cases {
             assert_eq!(shape(&signature), expected);

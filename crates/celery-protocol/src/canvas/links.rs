@@ -53,15 +53,15 @@ impl Signature {
 
     /// [`link`](Self::link), for building.
     #[must_use]
-    pub fn linked(mut self, callback: Self) -> Self {
-        self.link(callback);
+    pub fn linked(mut self, callback: impl Into<Self>) -> Self {
+        self.link(callback.into());
         self
     }
 
     /// [`link_error`](Self::link_error), for building (`Signature.on_error`).
     #[must_use]
-    pub fn on_error(mut self, errback: Self) -> Self {
-        self.link_error(errback);
+    pub fn on_error(mut self, errback: impl Into<Self>) -> Self {
+        self.link_error(errback.into());
         self
     }
 

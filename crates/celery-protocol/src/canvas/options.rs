@@ -23,6 +23,9 @@ pub enum OptionValue {
 /// The options that hold signatures (`celery/canvas.py`, `celery/app/amqp.py: as_task_v2`).
 const OF_SIGNATURES: [&str; 4] = ["link", "link_error", "chain", "chord"];
 
+/// More options than this are read by nobody: each is looked for among the others.
+const MOST_OPTIONS: usize = 1024;
+
 impl Options {
     /// What is set under `key`.
     pub fn get(&self, key: &str) -> Option<&OptionValue> {
@@ -164,8 +167,11 @@ impl Options {
         }
     }
 
-    /// Reads the dictionary.
+    /// Reads the dictionary. Of a repeated key the last value counts.
     pub(super) fn from_entries(entries: Vec<(Value, Value)>) -> Result<Self, Error> {
+        if entries.len() > MOST_OPTIONS {
+            return Err(super::wire::invalid("options", "a dict of at most 1024 entries"));
+        }
         let mut options = Self::default();
         for (key, value) in entries {
             let Value::Str(key) = key else {

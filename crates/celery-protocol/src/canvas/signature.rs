@@ -209,7 +209,10 @@ impl Signature {
     pub fn check(&self) -> Result<(), Error> {
         match &self.invalid {
             Some(reason) => Err(Error::Convert(format!("{}: {reason}", self.task))),
-            None => self.tasks().iter().chain(self.body()).try_for_each(Self::check),
+            None => {
+                let linked = self.options.iter().flat_map(|(key, _)| self.options.signatures(key));
+                self.tasks().iter().chain(self.body()).chain(linked).try_for_each(Self::check)
+            }
         }
     }
 

@@ -174,6 +174,9 @@ mod tests {
         assert_eq!(said("[]"), "signature: `task` must be in a dict");
         assert_eq!(said("{}"), "signature has no `task`");
         assert_eq!(said(r#"{"task": "t", "args": 1}"#), "signature: `args` must be a list");
+        let options: Vec<String> = (0..1025).map(|n| format!("\"{n}\": 1")).collect();
+        let crowded = format!(r#"{{"task": "t", "options": {{{}}}}}"#, options.join(", "));
+        assert_eq!(said(&crowded), "signature: `options` must be a dict of at most 1024 entries");
         assert_eq!(
             said(r#"{"task": "celery.chain", "kwargs": {}, "subtask_type": "chain"}"#),
             "signature: `kwargs` must be a dict with the list of the signatures"

@@ -1,5 +1,7 @@
 //! What `result_extended` adds to a stored result.
 
+use std::collections::HashSet;
+
 use crate::json::{ObjectWriter, RawJson, write_names};
 
 /// The fields of `result_extended` (`celery/backends/base.py: Backend._get_result_meta`). Of an unknown task most are
@@ -44,7 +46,9 @@ impl Extended<'_> {
             return;
         };
         write_names(object.key("stamped_headers"), names);
-        for (name, value) in self.stamps.iter().filter(|(name, _)| names.contains(name)) {
+        // A message may bring many of both.
+        let names: HashSet<&str> = names.iter().map(String::as_str).collect();
+        for (name, value) in self.stamps.iter().filter(|(name, _)| names.contains(name.as_str())) {
             object.raw(name, value.get());
         }
     }

@@ -40,6 +40,70 @@ impl IntoDeserializer<'_, Error> for Value {
     }
 }
 
+/// A key of a dictionary: in JSON a string, whatever it was in Rust.
+struct DictKey(Value);
+
+impl IntoDeserializer<'_, Error> for DictKey {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+macro_rules! keys_that_parse {
+    ($($deserialize:ident $visit:ident)*) => {$(
+        fn $deserialize<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            match self.0.as_str().and_then(|text| text.parse().ok()) {
+                Some(key) => visitor.$visit(key),
+                None => self.0.$deserialize(visitor),
+            }
+        }
+    )*};
+}
+
+impl<'de> de::Deserializer<'de> for DictKey {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.0.deserialize_any(visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        if name == WHOLE {
+            self.0.deserialize_newtype_struct(name, visitor)
+        } else {
+            visitor.visit_newtype_struct(self)
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.0.deserialize_enum(name, variants, visitor)
+    }
+
+    keys_that_parse! {
+        deserialize_bool visit_bool
+        deserialize_i8 visit_i8 deserialize_i16 visit_i16 deserialize_i32 visit_i32 deserialize_i64 visit_i64
+        deserialize_i128 visit_i128
+        deserialize_u8 visit_u8 deserialize_u16 visit_u16 deserialize_u32 visit_u32 deserialize_u64 visit_u64
+        deserialize_u128 visit_u128
+    }
+
+    forward_to_deserialize_any! {
+        f32 f64 char str string bytes byte_buf option unit unit_struct seq tuple tuple_struct map struct identifier
+        ignored_any
+    }
+}
+
 impl<'de> de::Deserializer<'de> for Value {
     type Error = Error;
 
@@ -51,7 +115,10 @@ impl<'de> de::Deserializer<'de> for Value {
             Self::BigInt(digits) => match (digits.parse(), digits.parse()) {
                 (Ok(value), _) => visitor.visit_u64(value),
                 (_, Ok(value)) => visitor.visit_i128(value),
-                _ => visitor.visit_string(digits.into()),
+                _ => match digits.parse() {
+                    Ok(value) => visitor.visit_u128(value),
+                    Err(_) => visitor.visit_string(digits.into()),
+                },
             },
             Self::Float(value) => visitor.visit_f64(value),
             Self::Str(text) => visitor.visit_string(text),
@@ -67,7 +134,8 @@ impl<'de> de::Deserializer<'de> for Value {
                 Ok(value)
             }
             Self::Map(entries) => {
-                let mut map = MapDeserializer::new(entries.into_iter());
+                let entries = entries.into_iter().map(|(key, value)| (DictKey(key), value));
+                let mut map = MapDeserializer::new(entries);
                 let value = visitor.visit_map(&mut map)?;
                 map.end()?;
                 Ok(value)
@@ -94,7 +162,10 @@ impl<'de> de::Deserializer<'de> for Value {
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.deserialize_any(visitor)
+        match self {
+            Self::BigInt(digits) => visitor.visit_f64(digits.parse().unwrap_or(f64::NAN)),
+            value => value.deserialize_any(visitor),
+        }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -156,6 +227,13 @@ mod tests {
         let map: HashMap<String, Option<u64>> =
             HashMap::from([("a".to_owned(), Some(u64::MAX)), ("b".to_owned(), None)]);
         assert_eq!(from_value::<HashMap<String, Option<u64>>>(to_value(&map).unwrap()).unwrap(), map);
+        let numbered = HashMap::from([(1_u32, true), (2, false)]);
+        assert_eq!(from_value::<HashMap<u32, bool>>(to_value(&numbered).unwrap()).unwrap(), numbered);
+        let read = Value::from_json(r#"{"1": true, "2": false}"#).unwrap();
+        assert_eq!(from_value::<HashMap<u32, bool>>(read).unwrap(), numbered);
+        let most = Value::BigInt(u128::MAX.to_string().into());
+        assert_eq!(from_value::<u128>(most.clone()).unwrap(), u128::MAX);
+        assert!(from_value::<f64>(most).unwrap() > 3e38);
         assert_eq!(from_value::<f64>(Value::Int(3)).unwrap().to_bits(), 3.0_f64.to_bits());
     }
 

@@ -96,8 +96,10 @@ impl<'de> Visitor<'de> for ValueVisitor {
         }
         if let [(Value::Str(key), value)] = entries.as_mut_slice() {
             match (key.as_str(), value) {
-                (BIG_INT, Value::Str(digits)) => return Ok(Value::BigInt(std::mem::take(digits).into())),
-                (SURROGATES, Value::Str(escaped)) => {
+                (BIG_INT, Value::Str(digits)) if is_integer(digits) => {
+                    return Ok(Value::BigInt(std::mem::take(digits).into()));
+                }
+                (SURROGATES, Value::Str(escaped)) if is_escaped(escaped) => {
                     return Ok(Value::Surrogates(std::mem::take(escaped).into()));
                 }
                 (EXTENSION, Value::List(parts)) => {
@@ -114,6 +116,17 @@ impl<'de> Visitor<'de> for ValueVisitor {
             None => Ok(Value::Map(entries)),
         }
     }
+}
+
+/// What is written as it is must be an integer, wherever it came from.
+fn is_integer(digits: &str) -> bool {
+    let digits = digits.strip_prefix('-').unwrap_or(digits);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// As [`is_integer`], of what stands between the quotes of a JSON string.
+fn is_escaped(escaped: &str) -> bool {
+    matches!(Value::from_json(&format!("\"{escaped}\"")), Ok(Value::Surrogates(_)))
 }
 
 /// What a value answers to [`WHOLE`] when serde has no call for it.

@@ -16,7 +16,12 @@ from kombu.utils import json
 def register_transports() -> None:
     """Register the URL schemes, unless they are somebody else's already."""
     # celery-redis-plus registers the same schemes when it is imported, which may be later.
-    if find_spec("celery_redis_plus") is None:
+    try:
+        theirs = find_spec("celery_redis_plus") is not None
+    except ValueError:
+        # A module without a spec: a stub that somebody put there.
+        theirs = True
+    if not theirs:
         TRANSPORT_ALIASES.setdefault("valkey", "celery_oxide.transport:Transport")
         TRANSPORT_ALIASES.setdefault("valkeys", "celery_oxide.transport:SSLTransport")
 

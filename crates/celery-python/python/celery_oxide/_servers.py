@@ -55,7 +55,8 @@ def transport_options(conf: Any, name: str) -> dict[str, Any]:
             f"{name}: credential_provider is not supported; give a user and a password in the URL"
         )
     sayable = (str, int, float, bool, list, dict)
-    return {key: value for key, value in options.items() if isinstance(value, sayable)}
+    said = {key: list(value) if isinstance(value, tuple | range | set) else value for key, value in options.items()}
+    return {key: value for key, value in said.items() if isinstance(value, sayable)}
 
 
 def result_options(conf: Any) -> dict[str, Any]:

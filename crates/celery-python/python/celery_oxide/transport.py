@@ -165,6 +165,6 @@ class SSLTransport(Transport):
     """``valkeys://``: TLS, the server's certificate checked unless ``broker_use_ssl`` or the URL says otherwise."""
 
     def __init__(self, client: Any, *args: Any, **kwargs: Any) -> None:
-        if not client.ssl:
+        if not isinstance(client.ssl, dict) or not client.ssl:
             client.ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
         super().__init__(client, *args, **kwargs)

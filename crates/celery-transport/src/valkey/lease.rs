@@ -4,6 +4,7 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 
 use fred::types::{Key, Value};
 use tokio::{
+    sync::watch,
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval},
 };
@@ -19,21 +20,27 @@ use crate::{Error, Result};
 
 /// The longest time between two renewals.
 const LONGEST_TICK: Duration = Duration::from_secs(5);
+/// The longest time between two updates of the scores that stock workers go by.
+const LONGEST_RESCORE: Duration = Duration::from_secs(60);
 
 /// The lease of a session, renewed by a task until the last owner drops it.
 ///
 /// The consumer and the acknowledger own it together: a worker that has stopped fetching still runs tasks.
 pub(super) struct Lease {
     session: Arc<Session>,
-    renewal: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl Lease {
     /// Takes the lease and keeps it.
     pub(super) async fn take(session: Arc<Session>) -> Result<Arc<Self>> {
         renew(&session, &[]).await?;
-        let renewal = tokio::spawn(keep(Arc::clone(&session)));
-        Ok(Arc::new(Self { session, renewal }))
+        let (ended, told) = watch::channel(Vec::new());
+        let tasks = [
+            tokio::spawn(renewing(Arc::clone(&session), ended)),
+            tokio::spawn(housekeeping(Arc::clone(&session), told)),
+        ];
+        Ok(Arc::new(Self { session, tasks }))
     }
 
     /// Takes the lease again after it was lost, and says so.
@@ -45,7 +52,7 @@ impl Lease {
 
     /// Ends the lease and gives everything back that it held; how many messages that were.
     pub(super) async fn end(&self) -> Result<usize> {
-        self.renewal.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
         let session = &*self.session;
         session.set_closed();
         // From here on a fetch that is still under way takes nothing.
@@ -68,13 +75,15 @@ impl Deref for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.renewal.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
 /// What a renewal found.
 struct Renewal {
     had_lease: bool,
+    /// The lease had not run out.
+    held: bool,
     /// Workers whose leases have ended.
     ended: Vec<String>,
 }
@@ -91,7 +100,8 @@ async fn renew(session: &Session, held: &[Arc<str>]) -> Result<Renewal> {
     args.extend(held.iter().map(|tag| Value::from(&**tag)));
     let mut values = reply::elements(session.commands.call(&script::RENEW, keys, args).await?).into_iter();
     let had_lease = values.next().and_then(|value| value.as_i64()) == Some(1);
-    Ok(Renewal { had_lease, ended: reply::strings(values) })
+    let held = values.next().and_then(|value| value.as_i64()) == Some(1);
+    Ok(Renewal { had_lease, held, ended: reply::strings(values) })
 }
 
 fn say_if_lost(session: &Session, renewal: &Renewal) {
@@ -105,16 +115,62 @@ fn say_if_lost(session: &Session, renewal: &Renewal) {
     }
 }
 
-/// Renews, sweeps and restores until it is aborted.
-async fn keep(session: Arc<Session>) {
+/// How often the lease is renewed. A quarter leaves three more tries; the visibility timeout counts as well because
+/// stock workers go by it.
+fn tick(session: &Session) -> Duration {
     let options = &session.options;
-    // A quarter leaves three more tries; the visibility timeout counts as well because stock workers go by it.
     let visibility_timeout = options.visibility_timeout.min(options.sorted_visibility);
-    let tick = (options.lease_timeout.min(visibility_timeout) / 4).min(LONGEST_TICK);
-    let mut ticks = interval(tick.max(Duration::from_millis(1)));
+    (options.lease_timeout.min(visibility_timeout) / 4).min(LONGEST_TICK).max(Duration::from_millis(1))
+}
+
+/// Renews until it is aborted, and tells which leases have ended. Nothing else is done here: whatever takes long must
+/// not cost a live worker its lease.
+///
+/// After an outage all leases have run out, and the first worker that is back must not take the others, which are coming
+/// back, for dead: it tells of nobody until its own lease has held for two ticks and a little.
+async fn renewing(session: Arc<Session>, ended: watch::Sender<Vec<String>>) {
+    let options = &session.options;
+    let tick = tick(&session);
+    let settled = 2 * tick + (options.lease_timeout / 10).min(Duration::from_secs(2));
+    // Others on the same server may go by a shorter visibility timeout than ours.
+    let rescore = (options.visibility_timeout.min(options.sorted_visibility) / 4).min(LONGEST_RESCORE);
+    let mut ticks = interval(tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
-    let (mut rescored, mut restored) = (Instant::now(), None::<Instant>);
+    let (mut rescored, mut steady_since) = (Instant::now(), Instant::now());
+    loop {
+        ticks.tick().await;
+        let due = rescored.elapsed() + tick >= rescore;
+        let held = if due { session.held.oldest_first() } else { Vec::new() };
+        match renew(&session, &held).await {
+            Ok(renewal) => {
+                if due {
+                    rescored = Instant::now();
+                }
+                say_if_lost(&session, &renewal);
+                if !renewal.held {
+                    steady_since = Instant::now();
+                }
+                if steady_since.elapsed() >= settled && !renewal.ended.is_empty() {
+                    ended.send_replace(renewal.ended);
+                }
+            }
+            Err(error) => {
+                steady_since = Instant::now();
+                complain("renew the lease of this worker", &error);
+            }
+        }
+    }
+}
+
+/// Sweeps and restores until it is aborted.
+async fn housekeeping(session: Arc<Session>, mut ended: watch::Receiver<Vec<String>>) {
+    let options = &session.options;
+    let tick = tick(&session);
+    let mut ticks = interval(tick);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    let mut restored = None::<Instant>;
     loop {
         if restored.is_none_or(|at| at.elapsed() >= options.restore_every) {
             restored = Some(Instant::now());
@@ -125,20 +181,17 @@ async fn keep(session: Arc<Session>) {
             }
         }
         release(&session, 2 * tick).await;
-        ticks.tick().await;
-        let due = rescored.elapsed() + tick >= visibility_timeout / 4;
-        let held = if due { session.held.oldest_first() } else { Vec::new() };
-        match renew(&session, &held).await {
-            Ok(renewal) => {
-                if due {
-                    rescored = Instant::now();
+        tokio::select! {
+            changed = ended.changed() => {
+                if changed.is_err() {
+                    return;
                 }
-                say_if_lost(&session, &renewal);
-                for worker in &renewal.ended {
+                let workers = ended.borrow_and_update().clone();
+                for worker in &workers {
                     sweep(&session, worker).await;
                 }
             }
-            Err(error) => complain("renew the lease of this worker", &error),
+            _ = ticks.tick() => {}
         }
     }
 }

@@ -7,7 +7,8 @@
 --       3 lease of this worker (hash)
 -- ARGV  1 worker id, 2 length of the lease in seconds, 3 global_keyprefix, 4 seconds until another worker may restore
 --       what was taken from a sorted set, 5.. delivery tags to re-score, oldest first
--- Returns  1 if the worker had a lease, 0 if not; then the ids of up to 16 workers whose leases have ended
+-- Returns  1 if the worker had a lease, 0 if not; 1 if it had not run out; then the ids of up to 16 workers whose
+--          leases have ended
 
 if redis.replicate_commands then redis.replicate_commands() end -- Redis 6 may need it to write after TIME
 
@@ -30,7 +31,7 @@ for start = 5, #ARGV, CHUNK do
       sorted[index] = sorted[index] or {}
       table.insert(sorted[index], now + tonumber(ARGV[4]))
       table.insert(sorted[index], ARGV[i])
-    else
+    elseif list then
       local micro = micros + i
       members[#members + 1] = string.format('%d.%06d', now + math.floor(micro / 1000000), micro % 1000000)
       members[#members + 1] = ARGV[i]
@@ -40,7 +41,7 @@ for start = 5, #ARGV, CHUNK do
   for index, entries in pairs(sorted) do redis.call('ZADD', index, 'XX', unpack(entries)) end
 end
 
-local reply = {had and 1 or 0}
+local reply = {had and 1 or 0, (had and tonumber(had) >= now) and 1 or 0}
 local ended = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 16)
 for i = 1, #ended do reply[#reply + 1] = ended[i] end
 return reply
