@@ -10,6 +10,7 @@ use clap::Args;
 use redis::cmd;
 use serde_json::json;
 
+use crate::bench::report::median;
 use crate::prepare::prepare;
 use crate::prepare::wheel::Profile;
 use crate::process;
@@ -44,9 +45,7 @@ struct Rates {
 
 impl Rates {
     fn median(&self) -> f64 {
-        let mut rates = self.rates.clone();
-        rates.sort_by(f64::total_cmp);
-        rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
+        median(self.rates.clone())
     }
 }
 

@@ -18,17 +18,21 @@ pub(crate) struct Series {
 
 impl Series {
     fn median(&self, value: impl Fn(&Sample) -> f64) -> f64 {
-        let mut values: Vec<f64> = self.runs.iter().map(value).collect();
-        values.sort_by(f64::total_cmp);
-        match values.len() {
-            0 => f64::NAN,
-            odd if odd % 2 == 1 => values[odd / 2],
-            even => f64::midpoint(values[even / 2 - 1], values[even / 2]),
-        }
+        median(self.runs.iter().map(value).collect())
     }
 
     pub(crate) fn rate(&self) -> f64 {
         self.median(|run| run.rate)
+    }
+}
+
+/// The value in the middle, or between the two there.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        odd if odd % 2 == 1 => values[odd / 2],
+        even => f64::midpoint(values[even / 2 - 1], values[even / 2]),
     }
 }
 
