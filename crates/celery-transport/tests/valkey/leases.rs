@@ -37,6 +37,36 @@ async fn a_dead_workers_messages_go_to_another() {
     assert_eq!(workers, 1);
 }
 
+/// After an outage all leases have run out, and one worker is back before the others.
+#[tokio::test]
+async fn who_is_back_first_does_not_take_the_others_for_dead() {
+    let server = Server::start().await;
+    let client = server.client().await;
+    push(&client, "celery", &["a", "b", "c", "d"]).await;
+    let options = json!({"lease_timeout": 1});
+    let (mut first, _first) = consume(&server, &["celery"], options.clone()).await;
+    assert_eq!(first.fetch(2).await.unwrap().len(), 2);
+    let (mut second, _second) = consume(&server, &["celery"], options).await;
+    assert_eq!(second.fetch(2).await.unwrap().len(), 2);
+    let earliest = async || {
+        let leases: Vec<(String, f64)> =
+            client.zrange("celery-oxide.workers", 0, -1, None, false, None, true).await.unwrap();
+        (leases[0].1, leases)
+    };
+    // Which of them renews first is chance: often enough it is either.
+    for _ in 0..6 {
+        let (before, leases) = earliest().await;
+        until("both have been steady for a while", || async { earliest().await.0 > before + 1.0 }).await;
+        for (worker, _) in leases {
+            let () =
+                client.zadd("celery-oxide.workers", None, None, false, false, (1.0, worker)).await.unwrap();
+        }
+        until("both have their leases again", || async { earliest().await.0 > before }).await;
+    }
+    assert!(first.fetch(9).await.unwrap().is_empty());
+    assert_eq!(unacked(&client).await, 4);
+}
+
 #[tokio::test]
 async fn two_sweepers_never_double() {
     let server = Server::start().await;
