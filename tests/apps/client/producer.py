@@ -1,10 +1,15 @@
 """Sends canvases as Python programs do, and reads what others sent."""
 
+import celery
 from celery import chain, chord, group, signature
 from celery.result import GroupResult, result_from_tuple
 from tasks import app
 
 TIMEOUT = 60
+
+
+def version():
+    return [int(part) for part in celery.__version__.split(".")[:2]]
 
 
 def build(spec):
