@@ -7,23 +7,35 @@ use celery_valkey::test_server::Server;
 use fred::prelude::{Client, HashesInterface, ListInterface, SortedSetsInterface};
 use serde_json::{Value, json};
 
-use crate::support::{consume, consume_celery, envelope, names};
+use crate::{
+    sorted::now,
+    support::{consume, consume_celery, envelope, names},
+};
 
 /// Captured from celery-redis-plus 0.4.1 with Celery 5.7.0.
 pub(crate) const REDIS_PLUS: &str = include_str!("captured/redis_plus.json");
 /// Captured from celery-asyncio 6.0.0a6.
 pub(crate) const ASYNCIO: &str = include_str!("captured/asyncio.json");
+/// The countdown of the captured delayed messages, in seconds.
+const COUNTDOWN: f64 = 3600.0;
 
-/// Writes what was captured; the tags by the names of what was sent.
+/// Writes what was captured, as if it were sent now; the tags by the names of what was sent.
 pub(crate) async fn load(client: &Client, captured: &str) -> HashMap<String, String> {
     let mut captured: HashMap<String, HashMap<String, String>> = serde_json::from_str(captured).unwrap();
     let tags = captured.remove("tags").unwrap();
-    for (key, values) in captured {
+    let number = |text: &String| text.parse::<f64>().unwrap();
+    let sent = number(&captured[&format!("message:{}", tags["delayed"])]["eta"]) - COUNTDOWN;
+    let later = now(client).await - sent;
+    for (key, mut values) in captured {
         if key.starts_with("message:") {
+            if let Some(eta) = values.get_mut("eta").filter(|eta| number(eta) > 0.0) {
+                *eta = (number(eta) + later).to_string();
+            }
             let () = client.hset(&key, values).await.unwrap();
         } else {
+            let later = if key.starts_with("messages_index:") { later } else { 0.0 };
             for (member, score) in values {
-                let score: f64 = score.parse().unwrap();
+                let score = number(&score) + later;
                 let () = client.zadd(&key, None, None, false, false, (score, member)).await.unwrap();
             }
         }
