@@ -17,6 +17,7 @@ use crate::engine::Engine;
 use crate::fetch::Fetcher;
 use crate::intake::Intake;
 use crate::outbox::{self, Outbox, OutboxReceiver};
+use crate::parking::Parking;
 use crate::rates::RateLimits;
 use crate::report::Reporter;
 use crate::{Config, Error, Exit, Phase, Result, Shutdown};
@@ -115,7 +116,9 @@ impl Worker {
         let (completer, items) = mpsc::unbounded_channel();
         let (settler, settlements) = mpsc::unbounded_channel();
         let backlog = Arc::new(AtomicUsize::new(0));
-        let settling = tokio::spawn(settle_at_once(settlements, Arc::clone(&acknowledger)));
+        let parking = Parking::new(config.eta_park_after, &*acknowledger);
+        let settling =
+            tokio::spawn(settle_at_once(settlements, Arc::clone(&acknowledger), parking.under_way()));
         let completing = tokio::spawn(
             Completer {
                 items,
@@ -138,6 +141,7 @@ impl Worker {
             credit: Credit::new(slots, config.prefetch_multiplier, config.look_ahead),
             priority_order: config.priority_order,
             later: DueQueue::new(),
+            parking,
             rates: RateLimits::new(&config.tasks, clock.now()),
             executor,
             completer,

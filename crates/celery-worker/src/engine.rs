@@ -18,8 +18,9 @@ use crate::credit::Credit;
 use crate::fetch::{Fetched, Fetcher};
 use crate::in_flight::{Admitted, InFlight};
 use crate::intake::{Admission, Intake, Reason, Refused};
+use crate::parking::Parking;
 use crate::rates::RateLimits;
-use crate::report::{Reporter, log_received, log_refused};
+use crate::report::{Reporter, log_parked, log_received, log_refused};
 use crate::{Error, Exit, Phase, Result, Shutdown};
 
 pub(crate) struct Engine {
@@ -28,6 +29,7 @@ pub(crate) struct Engine {
     pub(crate) credit: Credit,
     pub(crate) priority_order: PriorityOrder,
     pub(crate) later: DueQueue<Admitted>,
+    pub(crate) parking: Parking,
     pub(crate) rates: RateLimits,
     pub(crate) executor: Executor<Box<InFlight>>,
     pub(crate) completer: mpsc::UnboundedSender<Item>,
@@ -69,6 +71,7 @@ impl Engine {
                 () = &mut asked_to_stop => break,
                 () = self.executor.changes(&mut changes) => self.on_changes(&mut changes),
                 answer = self.fetcher.answer() => failed = self.on_fetched(answer).err(),
+                () = self.parking.progress(), if self.parking.is_full() => {}
                 () = tokio::time::sleep(due_in.unwrap_or_default()), if due_in.is_some() => {}
             }
         }
@@ -77,7 +80,7 @@ impl Engine {
     }
 
     fn ask_for_more(&mut self) {
-        if self.backlog.load(Ordering::Relaxed) > MOST_UNCOMPLETED {
+        if self.backlog.load(Ordering::Relaxed) > MOST_UNCOMPLETED || self.parking.is_full() {
             return;
         }
         let starved = self.kinds.iter().any(|kind| self.executor.load(*kind).waiting == 0);
@@ -103,14 +106,22 @@ impl Engine {
         match answer {
             Some(Fetched::Batch(batch)) => {
                 // The next batch is on its way while this one is looked at.
-                let left = self.credit.available().saturating_sub(batch.len());
-                self.fetcher.ask(left.min(self.fetch_at_most()));
+                if !self.parking.is_full() {
+                    let left = self.credit.available().saturating_sub(batch.len());
+                    self.fetcher.ask(left.min(self.fetch_at_most()));
+                }
                 let now = self.clock.now();
                 for delivery in batch {
                     match self.intake.admit(delivery, now) {
                         Admission::Now(admitted) => {
                             log_received(&admitted.in_flight);
                             self.submit(admitted);
+                        }
+                        // Received is what the worker will run that has it when it is due.
+                        Admission::Later(due, admitted) if self.parking.wants(due, now) => {
+                            log_parked(&admitted.in_flight, due);
+                            self.parking.begin();
+                            self.settle(Settlement::Park { tag: admitted.in_flight.tag, due });
                         }
                         // What waits for its ETA does not count against the prefetch, as with stock workers.
                         Admission::Later(due, admitted) => {

@@ -10,6 +10,7 @@ mod fetch;
 mod in_flight;
 mod intake;
 mod outbox;
+mod parking;
 mod rates;
 mod report;
 mod shutdown;
