@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) prefetch_multiplier: usize,
     /// `celery` or `high`.
     pub(crate) priority_order: String,
+    /// In seconds; `None` parks nothing.
+    pub(crate) eta_park_after: Option<f64>,
     pub(crate) purge: bool,
     pub(crate) quiet: bool,
     pub(crate) loglevel: LogLevel,
@@ -114,6 +116,7 @@ impl Settings {
         let mut config = Config::new(&*self.hostname, queues, tasks);
         config.prefetch_multiplier = self.prefetch_multiplier;
         config.priority_order = self.priority_order()?;
+        config.eta_park_after = self.eta_park_after.and_then(seconds);
         config.accept_content.clone_from(&self.accept_content);
         config.result_expires = self.result_expires.and_then(seconds);
         config.result_extended = self.result_extended;

@@ -24,6 +24,7 @@ use crate::fetch::Fetcher;
 use crate::host::Host;
 use crate::intake::Intake;
 use crate::outbox::{self, Outbox, OutboxReceiver};
+use crate::parking::Parking;
 use crate::rates::RateLimits;
 use crate::report::Reporter;
 use crate::{Config, Error, Exit, LamportClock, Phase, Result, Shutdown, gossip};
@@ -180,7 +181,9 @@ impl Worker {
         let (completer, items) = mpsc::unbounded_channel();
         let (settler, settlements) = mpsc::unbounded_channel();
         let backlog = Arc::new(AtomicUsize::new(0));
-        let settling = tokio::spawn(settle_at_once(settlements, Arc::clone(&acknowledger)));
+        let parking = Parking::new(config.eta_park_after, &*acknowledger);
+        let settling =
+            tokio::spawn(settle_at_once(settlements, Arc::clone(&acknowledger), parking.under_way()));
         let completing = tokio::spawn(
             Completer {
                 items,
@@ -206,6 +209,7 @@ impl Worker {
             intake: Intake::new(&config),
             credit: Credit::new(slots, config.prefetch_multiplier, config.look_ahead),
             later: DueQueue::new(),
+            parking,
             rates: RateLimits::new(&config.tasks, clock.now()),
             revoked,
             consumed: Consumed::new(&config),

@@ -28,6 +28,7 @@ use crate::host::{Ending, Host, How};
 use crate::in_flight::{self, InFlight};
 use crate::intake::{Reason, Refused};
 use crate::outbox::{Away, Outbox, until_answered};
+use crate::parking::UnderWay;
 use crate::report::{Reporter, log_ended};
 
 /// What is to be completed.
@@ -85,14 +86,17 @@ type Concluded = (Item, bool);
 
 const BURST: usize = 512;
 
-/// Settles the messages that wait for no result: of tasks that start, and of those that are given back.
+/// Settles the messages that wait for no result: of tasks that start, of those that are parked, and of those that are
+/// given back.
 pub(crate) async fn settle_at_once(
     mut settlements: mpsc::UnboundedReceiver<Settlement>,
     acknowledger: Arc<dyn Acknowledger>,
+    parking: Arc<UnderWay>,
 ) {
     let mut batch = Vec::with_capacity(BURST);
     while settlements.recv_many(&mut batch, BURST).await > 0 {
         settle(&*acknowledger, &batch).await;
+        parking.settled(&batch);
         batch.clear();
     }
 }

@@ -27,6 +27,10 @@ pub struct Config {
     pub priority_order: PriorityOrder,
     /// How many messages may be held beyond one kind's prefetch credit to find work for the other kind.
     pub look_ahead: usize,
+    /// `worker_eta_park_after`: a task that is due later than this waits in the broker, where that can keep it; `None`: in the
+    /// worker, as with stock ones. Less than [`Acknowledger::shortest_parking`](celery_transport::Acknowledger) counts as
+    /// that.
+    pub eta_park_after: Option<Duration>,
     /// `accept_content` as content types. A message of another type is refused.
     pub accept_content: Vec<String>,
     /// `result_expires`; `None` keeps results for ever.
@@ -83,6 +87,7 @@ impl Config {
             prefetch_multiplier: 4,
             priority_order: PriorityOrder::Celery,
             look_ahead: 256,
+            eta_park_after: Some(Duration::from_secs(60)),
             accept_content: vec![String::from("application/json")],
             result_expires: Some(Duration::from_secs(86_400)),
             result_extended: false,

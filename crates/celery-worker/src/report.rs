@@ -201,6 +201,12 @@ pub(crate) fn log_received(in_flight: &InFlight) {
     tracing::info!("Task {}[{}] received", in_flight.name(), in_flight.headers.id);
 }
 
+/// Says that a message came and waits in the broker.
+pub(crate) fn log_parked(in_flight: &InFlight, due: SystemTime) {
+    let (name, id) = (in_flight.name(), &in_flight.headers.id);
+    tracing::info!("Task {name}[{id}] waits in the broker until {}", iso8601(due));
+}
+
 /// Says why a message is not run.
 pub(crate) fn log_refused(refused: &Refused) {
     let id = refused.headers.as_ref().map_or("?", |headers| headers.id.as_str());

@@ -100,6 +100,7 @@ def collect(
         "result_extended": bool(conf.result_extended),
         "accept_content": sorted(prepare_accept_content(conf.accept_content)),
         "priority_order": str(_first(conf.get("worker_priority_order"), "celery")),
+        "eta_park_after": _eta_park_after(conf),
         "prefetch_multiplier": _first(options.get("prefetch_multiplier"), conf.worker_prefetch_multiplier),
         "purge": bool(options.get("purge")),
         "quiet": bool(options.get("quiet")),
@@ -175,6 +176,18 @@ def _seconds(value: Any) -> float | None:
     if isinstance(value, timedelta):
         value = value.total_seconds()
     return float(value) if value else None
+
+
+def _eta_park_after(conf: Any) -> float | None:
+    """After how many seconds an ETA waits in the broker; ``None`` and 0: never."""
+    value = conf.get("worker_eta_park_after", 60)
+    try:
+        after = _seconds(value)
+    except (TypeError, ValueError):
+        after = -1.0
+    if after is not None and not 0 <= after < 1e9:
+        raise SettingsError(f"worker_eta_park_after must be a number of seconds, 0 or None for never, not {value!r}")
+    return after
 
 
 def _queue(queue: Any) -> dict[str, str]:

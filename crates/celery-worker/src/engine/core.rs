@@ -18,6 +18,7 @@ use crate::events::{Dispatcher, Gauges, Heartbeat};
 use crate::fetch::Fetcher;
 use crate::in_flight::{Admitted, InFlight};
 use crate::intake::Intake;
+use crate::parking::Parking;
 use crate::rates::RateLimits;
 use crate::report::Reporter;
 use crate::{Config, Exit, LamportClock, Phase, Result, Shutdown};
@@ -36,6 +37,7 @@ pub(crate) struct Engine {
     pub(crate) intake: Intake,
     pub(crate) credit: Credit,
     pub(crate) later: DueQueue<Admitted>,
+    pub(crate) parking: Parking,
     pub(crate) rates: RateLimits,
     pub(crate) revoked: Revoked,
     pub(crate) consumed: Consumed,
@@ -87,6 +89,7 @@ impl Engine {
                 Some(ask) = self.asks.recv() => self.answer(ask),
                 () = self.executor.changes(&mut changes) => self.on_changes(&mut changes),
                 answer = self.fetcher.answer() => failed = self.on_fetched(answer).err(),
+                () = self.parking.progress(), if self.parking.is_full() => {}
                 () = tokio::time::sleep(due_in.unwrap_or_default()), if due_in.is_some() => {}
             }
         }
@@ -101,7 +104,7 @@ impl Engine {
     }
 
     fn ask_for_more(&mut self) {
-        if self.backlog.load(Ordering::Relaxed) > MOST_UNCOMPLETED {
+        if self.backlog.load(Ordering::Relaxed) > MOST_UNCOMPLETED || self.parking.is_full() {
             return;
         }
         let starved = self.kinds.iter().any(|kind| self.executor.load(*kind).waiting == 0);
