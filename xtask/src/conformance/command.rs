@@ -34,7 +34,7 @@ pub(crate) struct Conformance {
     #[arg(long, value_enum)]
     only: Option<Side>,
     /// What a test may take at most.
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     timeout: u32,
     /// How many runs go on at the same time, each with a Redis and a worker of its own.
     #[arg(long, default_value_t = 1)]

@@ -131,9 +131,10 @@ impl Runs<'_> {
             .current_dir(&self.suite.folder)
             .env("PYTHONPATH", python_path)
             .env("CONFORMANCE", given.to_string())
+            // One database: tests look for the keys of the result backend by `get_redis_connection`, which takes the
+            // first (t/integration/tasks.py).
             .env("TEST_BROKER", redis.url(0))
-            .env("TEST_BACKEND", redis.url(1))
-            // Where tasks and tests meet: `get_redis_connection` of t/integration/tasks.py.
+            .env("TEST_BACKEND", redis.url(0))
             .env("REDIS_HOST", "127.0.0.1")
             .env("REDIS_PORT", redis.port().to_string());
         command
