@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use crate::bench::eta::{self, Eta};
 use crate::bench::protocol::{self, Protocol};
 use crate::bench::publish::{self, Publish};
 use crate::bench::throughput::{self, Throughput};
@@ -22,6 +23,8 @@ enum Measurement {
     Protocol(Protocol),
     /// Sending tasks: `celery-client` against `delay()` in a loop.
     Publish(Publish),
+    /// Far ETAs: memory of the worker, and how late those start that are due.
+    Eta(Eta),
 }
 
 pub(crate) fn run(command: &Bench, steps: &Steps) -> Result<bool> {
@@ -29,5 +32,6 @@ pub(crate) fn run(command: &Bench, steps: &Steps) -> Result<bool> {
         Measurement::Throughput(command) => throughput::run(command, steps),
         Measurement::Protocol(command) => protocol::run(command, steps),
         Measurement::Publish(command) => publish::run(command, steps),
+        Measurement::Eta(command) => eta::run(command, steps),
     }
 }

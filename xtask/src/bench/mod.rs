@@ -2,6 +2,7 @@
 
 mod chart;
 mod command;
+mod eta;
 mod measure;
 mod preload;
 mod process_tree;
