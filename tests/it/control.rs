@@ -47,7 +47,7 @@ fn shape(value: &Value) -> Value {
         Value::String(_) => json!("text"),
         Value::Number(_) => json!("number"),
         Value::Bool(_) => json!("flag"),
-        other => other.clone(),
+        Value::Null => Value::Null,
     }
 }
 

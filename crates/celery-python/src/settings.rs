@@ -96,6 +96,7 @@ pub(crate) struct TaskSettings {
     acks_on_failure: bool,
     acks_on_timeout: bool,
     ignore_result: bool,
+    message_decides: bool,
     store_errors_even_if_ignored: bool,
     track_started: bool,
     soft_time_limit: Option<f64>,
@@ -197,6 +198,7 @@ impl TaskSettings {
         spec.acks_on_failure = self.acks_on_failure;
         spec.acks_on_timeout = self.acks_on_timeout;
         spec.ignore_result = self.ignore_result;
+        spec.message_decides = self.message_decides;
         spec.store_errors_even_if_ignored = self.store_errors_even_if_ignored;
         spec.track_started = self.track_started;
         spec.send_events = self.send_events;

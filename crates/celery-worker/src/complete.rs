@@ -17,7 +17,7 @@ use celery_executor::{Failure, JobId, Outcome};
 use celery_protocol::result::RevokedReason;
 use celery_results::{ResultStore, StoreResult};
 use celery_scheduler::Clock;
-use celery_transport::{Acknowledger, DeliveryTag, Settlement};
+use celery_transport::{Acknowledger, Settlement};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -165,8 +165,10 @@ impl Completer {
         if spec.is_some_and(|spec| !spec.concluded_by_host) && !followed() {
             return None;
         }
-        let ignores =
-            headers.ignore_result.unwrap_or_default() || spec.is_some_and(|spec| spec.ignore_result);
+        let ignores = match spec {
+            Some(spec) => spec.ignores(headers.ignore_result),
+            None => headers.ignore_result.unwrap_or_default(),
+        };
         let store = !ignores || spec.is_some_and(|spec| spec.store_errors_even_if_ignored);
         let ending = Ending::new(&*headers.task, &*headers.id, Arc::clone(message), store, how);
         Some((Arc::clone(host), ending))
@@ -203,7 +205,7 @@ impl Completer {
             burst.store.extend(self.reporter.outcome(&in_flight, &outcome, self.clock.now()));
         }
         if !in_flight.acked {
-            burst.settle.push(settlement(in_flight.tag.clone(), &in_flight, &outcome));
+            burst.settle.push(settlement(&in_flight, &outcome));
         }
         if self.events.sends_tasks() {
             burst.told.push(Told::Ended(Box::new((in_flight, outcome))));
@@ -230,15 +232,13 @@ async fn settle(acknowledger: &dyn Acknowledger, batch: &[Settlement]) {
     }
 }
 
-/// What becomes of the message of a task that ended unacknowledged (`celery/worker/request.py: on_success, on_failure,
-/// on_timeout`).
-fn settlement(tag: DeliveryTag, in_flight: &InFlight, outcome: &Outcome) -> Settlement {
-    match outcome {
-        Outcome::Rejected { requeue: true, .. } => Settlement::Requeue(tag),
-        Outcome::Rejected { requeue: false, .. } => Settlement::Reject(tag),
-        Outcome::TimedOut { .. } if !in_flight.spec.acks_on_timeout => Settlement::Requeue(tag),
-        Outcome::Failed(_) if !in_flight.spec.acks_on_failure => Settlement::Reject(tag),
-        _ => Settlement::Ack(tag),
+/// What becomes of the message of a task that ended unacknowledged.
+fn settlement(in_flight: &InFlight, outcome: &Outcome) -> Settlement {
+    let tag = in_flight.tag.clone();
+    match in_flight.rejection(outcome) {
+        Some(true) => Settlement::Requeue(tag),
+        Some(false) => Settlement::Reject(tag),
+        None => Settlement::Ack(tag),
     }
 }
 

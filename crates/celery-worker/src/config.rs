@@ -134,6 +134,8 @@ pub struct TaskSpec {
     pub acks_on_timeout: bool,
     /// `ignore_result`; a message may ask for it too.
     pub ignore_result: bool,
+    /// Whether a message that says so wants a result in spite of `ignore_result`, as from Celery 5.6 on.
+    pub message_decides: bool,
     /// `store_errors_even_if_ignored`.
     pub store_errors_even_if_ignored: bool,
     /// `track_started`: the state STARTED is stored.
@@ -150,6 +152,15 @@ pub struct TaskSpec {
 }
 
 impl TaskSpec {
+    /// Whether nobody wants the result of a message with this `ignore_result` header
+    /// (`celery/app/task.py: get_actual_ignore_result`; before Celery 5.6 either could say so).
+    pub fn ignores(&self, message: Option<bool>) -> bool {
+        match message {
+            Some(ignored) if self.message_decides => ignored,
+            _ => self.ignore_result || message.unwrap_or_default(),
+        }
+    }
+
     /// A task with Celery's defaults.
     pub fn new(name: impl Into<Arc<str>>, kind: Kind) -> Self {
         Self {
@@ -159,6 +170,7 @@ impl TaskSpec {
             acks_on_failure: true,
             acks_on_timeout: true,
             ignore_result: false,
+            message_decides: false,
             store_errors_even_if_ignored: false,
             track_started: false,
             limits: Limits::default(),

@@ -98,7 +98,7 @@ impl Intake {
     }
 
     pub(crate) fn admit(&mut self, delivery: Delivery, now: SystemTime) -> Admission {
-        let Delivery { tag, queue, message, rank, .. } = delivery;
+        let Delivery { tag, message, rank, .. } = delivery;
         let message = match message {
             Ok(message) => message,
             Err(undecodable) => {
@@ -143,10 +143,9 @@ impl Intake {
             }))
             .with_report_start(spec.track_started)
             .with_rank(rank)
-            .with_wants_result(!(spec.ignore_result || headers.ignore_result.unwrap_or_default()));
+            .with_wants_result(!spec.ignores(headers.ignore_result));
         let kind = spec.kind;
-        let in_flight =
-            Box::new(InFlight { tag, queue, headers, spec, message, started: None, acked: false });
+        let in_flight = Box::new(InFlight { tag, headers, spec, message, started: None, acked: false });
         let admitted = Admitted { kind, job, in_flight };
         match times.eta {
             Some(eta) if eta > now => Admission::Later(eta, admitted),

@@ -68,18 +68,15 @@ impl Reporter {
                 Some(self.store(in_flight, &meta, now))
             }
             Outcome::Failed(failure) if errors && !failure.stored => {
-                Some(self.failure(in_flight, State::Failure, failure, &failure.traceback, now))
+                let (traceback, children) = (Some(failure.traceback.as_str()), failure.children.as_deref());
+                let meta = Meta { state: State::Failure, result: &encode(failure), traceback, children };
+                Some(self.store(in_flight, &meta, now))
             }
-            Outcome::Retried { cause, traceback, stored: false, .. } if errors => Some(match cause {
-                Some(cause) => self.failure(in_flight, State::Retry, cause, traceback, now),
-                None => {
-                    let traceback = Some(traceback.as_str());
-                    let meta = Meta { state: State::Retry, result: "null", traceback, children: None };
-                    self.store(in_flight, &meta, now)
-                }
-            }),
-            Outcome::Rejected { failure: Some(failure), .. } if errors && !failure.stored => {
-                Some(self.failure(in_flight, State::Failure, failure, &failure.traceback, now))
+            Outcome::Retried { cause, traceback, children, stored: false, .. } if errors => {
+                let result = cause.as_ref().map_or_else(|| String::from("null"), encode);
+                let (traceback, children) = (Some(traceback.as_str()), children.as_deref());
+                let meta = Meta { state: State::Retry, result: &result, traceback, children };
+                Some(self.store(in_flight, &meta, now))
             }
             Outcome::TimedOut { limit } if errors => {
                 let exception = ExceptionInfo::time_limit_exceeded(limit.as_secs_f64());
@@ -97,7 +94,7 @@ impl Reporter {
     pub(crate) fn refused(&self, refused: &Refused, now: SystemTime) -> Option<StoreResult> {
         let headers = refused.headers.as_ref()?;
         if let Some(spec) = &refused.spec
-            && (spec.ignore_result || headers.ignore_result.unwrap_or_default())
+            && spec.ignores(headers.ignore_result)
             && !spec.store_errors_even_if_ignored
         {
             return None;
@@ -157,24 +154,6 @@ impl Reporter {
         self.store(in_flight, &Meta { state, result: &result, traceback: None, children: None }, now)
     }
 
-    fn failure(
-        &self,
-        in_flight: &InFlight,
-        state: State,
-        failure: &Failure,
-        traceback: &str,
-        now: SystemTime,
-    ) -> StoreResult {
-        let exception = ExceptionInfo {
-            exc_type: failure.exc_type.clone(),
-            exc_message: failure.exc_message.clone(),
-            exc_module: Some(failure.exc_module.clone()),
-        };
-        let result = exception.encode();
-        let children = failure.children.as_deref();
-        self.store(in_flight, &Meta { state, result: &result, traceback: Some(traceback), children }, now)
-    }
-
     fn store(&self, in_flight: &InFlight, meta: &Meta<'_>, now: SystemTime) -> StoreResult {
         let headers = &in_flight.headers;
         let date_done = meta.state.is_ready().then(|| iso8601(now));
@@ -191,12 +170,22 @@ impl Reporter {
             kwargs: body.as_ref().map(|body| body.kwargs),
             worker: Some(&self.hostname),
             retries: Some(headers.retries),
-            queue: Some(&in_flight.queue),
+            queue: Some(&in_flight.message.properties.delivery_info.routing_key),
             stamped_headers: headers.stamped_headers.as_deref(),
             stamps: &headers.stamps,
         });
         StoreResult::new(headers.id.as_str(), Bytes::from(encoded.encode()), self.expires)
     }
+}
+
+/// An exception as it is stored.
+fn encode(failure: &Failure) -> String {
+    let exception = ExceptionInfo {
+        exc_type: failure.exc_type.clone(),
+        exc_message: failure.exc_message.clone(),
+        exc_module: Some(failure.exc_module.clone()),
+    };
+    exception.encode()
 }
 
 /// Says that a message came.
@@ -252,7 +241,7 @@ pub(crate) fn log_ended(in_flight: &InFlight, outcome: &Outcome) {
         }
         Outcome::Retried { reason, .. } => tracing::info!("Task {name}[{id}] retry: {reason}"),
         Outcome::Ignored => tracing::info!("Task {name}[{id}] ignored"),
-        Outcome::Rejected { reason, .. } => tracing::warn!("Task {name}[{id}] rejected: {reason}"),
+        Outcome::Rejected { reason, .. } => tracing::warn!("Task {name}[{id}] {reason}"),
         Outcome::Terminated { signal } => {
             tracing::warn!("Task {name}[{id}] terminated: signal {signal}");
         }

@@ -94,8 +94,12 @@ def _prepare_app(app: Any, instance: WorkerInstance) -> None:
         sender=instance.hostname, instance=instance, conf=app.conf, options=instance.options
     )
     check_privileges(app.conf.accept_content)
-    for module in _modules(instance.options.get("include")):
+    include = _modules(instance.options.get("include"))
+    for module in include:
         app.loader.import_task_module(module)
+    # celery/worker/worker.py: WorkController.setup_includes
+    task_modules = {type(task).__module__ for task in app.tasks.values()}
+    app.conf.include = tuple({*app.conf.include, *include, *task_modules})
     app.finalize()
     app.set_current()
     app.set_default()

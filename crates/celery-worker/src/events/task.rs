@@ -1,6 +1,6 @@
 //! What is told of a task, as upstream's `Request` tells it (`celery/worker/request.py`, `celery/worker/strategy.py`).
 
-use celery_executor::{Failure, Outcome};
+use celery_executor::Outcome;
 use celery_protocol::event::{
     EventKind, Signum, TaskCancelled, TaskFailure, TaskReceived, TaskRejected, TaskRevoked, TaskStarted,
     TaskSucceeded,
@@ -41,20 +41,22 @@ impl Dispatcher {
         }
     }
 
-    /// A task has ended.
+    /// A task has ended. A message that was not acknowledged and is not now is told of besides
+    /// (`celery/worker/request.py: Request.reject`): before a failure, after anything else.
     pub(crate) fn ended(&self, in_flight: &InFlight, outcome: &Outcome) {
         if !self.tells_of(in_flight) {
             return;
         }
-        let id = &in_flight.headers.id;
-        if let Outcome::Rejected { failure: Some(failure), .. } = outcome {
-            self.task(EventKind::TaskFailed(failed(id, failure)));
-        }
-        // As upstream, which rejects no message that is acknowledged.
-        let nothing_to_reject = in_flight.acked && matches!(outcome, Outcome::Rejected { .. });
-        if let Some(kind) = ended(id, outcome).filter(|_| !nothing_to_reject) {
-            self.task(kind);
-        }
+        let id = in_flight.headers.id.as_str();
+        let rejected = in_flight
+            .rejection(outcome)
+            .map(|requeue| EventKind::TaskRejected(TaskRejected { uuid: id.into(), requeue }));
+        let ended = ended(id, outcome);
+        let in_order = match outcome {
+            Outcome::Failed(_) => [rejected, ended],
+            _ => [ended, rejected],
+        };
+        in_order.into_iter().flatten().for_each(|kind| self.task(kind));
     }
 
     /// A message is not run.
@@ -101,14 +103,6 @@ fn received(headers: &TaskHeaders) -> TaskReceived<'_> {
     }
 }
 
-fn failed<'a>(id: &'a str, failure: &'a Failure) -> TaskFailure<'a> {
-    TaskFailure {
-        uuid: id.into(),
-        exception: Some(failure.repr.as_str().into()),
-        traceback: Some(failure.traceback.as_str().into()),
-    }
-}
-
 fn ended<'a>(id: &'a str, outcome: &'a Outcome) -> Option<EventKind<'a>> {
     let uuid = id.into();
     Some(match outcome {
@@ -117,15 +111,21 @@ fn ended<'a>(id: &'a str, outcome: &'a Outcome) -> Option<EventKind<'a>> {
             result: success.repr.as_deref().map(Into::into),
             runtime: Some(success.runtime.as_secs_f64()),
         }),
-        Outcome::Failed(failure) => EventKind::TaskFailed(failed(id, failure)),
+        Outcome::Failed(failure) => EventKind::TaskFailed(TaskFailure {
+            uuid,
+            exception: Some(failure.repr.as_str().into()),
+            traceback: Some(failure.traceback.as_str().into()),
+        }),
         Outcome::Retried { cause, reason, traceback, .. } => EventKind::TaskRetried(TaskFailure {
             uuid,
             exception: Some(cause.as_ref().map_or(reason.as_str(), |cause| cause.repr.as_str()).into()),
             traceback: Some(traceback.as_str().into()),
         }),
-        Outcome::Rejected { requeue, .. } => {
-            EventKind::TaskRejected(TaskRejected { uuid, requeue: *requeue })
-        }
+        Outcome::Rejected { requeue: false, reason, traceback } => EventKind::TaskFailed(TaskFailure {
+            uuid,
+            exception: Some(reason.as_str().into()),
+            traceback: Some(traceback.as_str().into()),
+        }),
         Outcome::TimedOut { limit } => EventKind::TaskFailed(TaskFailure {
             uuid,
             exception: Some(format!("TimeLimitExceeded({})", limit.as_secs_f64()).into()),
