@@ -396,9 +396,33 @@ impl Job {
         self.tell(py, Outcome::Ignored, true)
     }
 
-    /// The task raised `Reject`.
-    fn reject(&self, py: Python<'_>, requeue: bool, reason: String) -> PyResult<()> {
-        self.tell(py, Outcome::Rejected { requeue, reason }, true)
+    /// The task raised `Reject`. A message that does not come back leaves a failure: `(exc_type, exc_module, exc_message,
+    /// traceback, repr)`.
+    #[pyo3(signature = (requeue, reason, failure = None, stored = false))]
+    #[expect(clippy::type_complexity, reason = "a tuple that Python packs in one place")]
+    fn reject(
+        &self,
+        py: Python<'_>,
+        requeue: bool,
+        reason: String,
+        failure: Option<(String, String, String, String, String)>,
+        stored: bool,
+    ) -> PyResult<()> {
+        let children = self.children(py)?;
+        let failure = failure.map(|(exc_type, exc_module, exc_message, traceback, repr)| {
+            let expected = false;
+            Box::new(Failure {
+                exc_type,
+                exc_module,
+                exc_message,
+                traceback,
+                repr,
+                children,
+                expected,
+                stored,
+            })
+        });
+        self.tell(py, Outcome::Rejected { requeue, reason, failure }, true)
     }
 
     /// The message body as bytes, for diagnostics.

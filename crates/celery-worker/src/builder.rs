@@ -18,7 +18,7 @@ use crate::complete::{Completer, settle_at_once};
 use crate::consumed::Consumed;
 use crate::control::{self, Panel};
 use crate::credit::Credit;
-use crate::engine::Engine;
+use crate::engine::{Engine, Watch};
 use crate::events::{self, Dispatcher, Gauges, Heartbeat, Origin};
 use crate::fetch::Fetcher;
 use crate::host::Host;
@@ -195,7 +195,7 @@ impl Worker {
                 reporter: Arc::clone(&reporter),
                 clock: Arc::clone(&clock),
                 events: dispatcher.clone(),
-                host,
+                host: host.clone(),
             }
             .run(),
         );
@@ -228,6 +228,8 @@ impl Worker {
             lamport,
             reporter,
             clock,
+            watch: Watch::new(),
+            host,
             since: Instant::now(),
             shutdown: shutdown.clone(),
             config: Arc::clone(&config),

@@ -78,6 +78,9 @@ impl Reporter {
                     self.store(in_flight, &meta, now)
                 }
             }),
+            Outcome::Rejected { failure: Some(failure), .. } if errors && !failure.stored => {
+                Some(self.failure(in_flight, State::Failure, failure, &failure.traceback, now))
+            }
             Outcome::TimedOut { limit } if errors => {
                 let exception = ExceptionInfo::time_limit_exceeded(limit.as_secs_f64());
                 Some(self.plain(in_flight, State::Failure, &exception, now))

@@ -14,7 +14,10 @@ def tell_raised(job: Any, error: BaseException, *, stored: bool = False, end: bo
     """Tell the engine that the body raised *error*. Returns the state."""
     entry = job.entry
     if isinstance(error, Reject):
-        job.reject(bool(error.requeue), _payload.text(str(error)))
+        failure = None
+        if not error.requeue:
+            failure = (*_payload.exception(error), _payload.traceback_text(error), _payload.text(saferepr(error)))
+        job.reject(bool(error.requeue), _payload.text(str(error)), failure, stored)
         return "REJECTED"
     if isinstance(error, Ignore):
         job.ignore()

@@ -1,6 +1,6 @@
 //! What is told of a task, as upstream's `Request` tells it (`celery/worker/request.py`, `celery/worker/strategy.py`).
 
-use celery_executor::Outcome;
+use celery_executor::{Failure, Outcome};
 use celery_protocol::event::{
     EventKind, Signum, TaskCancelled, TaskFailure, TaskReceived, TaskRejected, TaskRevoked, TaskStarted,
     TaskSucceeded,
@@ -43,9 +43,16 @@ impl Dispatcher {
 
     /// A task has ended.
     pub(crate) fn ended(&self, in_flight: &InFlight, outcome: &Outcome) {
-        if self.tells_of(in_flight)
-            && let Some(kind) = ended(&in_flight.headers.id, outcome)
-        {
+        if !self.tells_of(in_flight) {
+            return;
+        }
+        let id = &in_flight.headers.id;
+        if let Outcome::Rejected { failure: Some(failure), .. } = outcome {
+            self.task(EventKind::TaskFailed(failed(id, failure)));
+        }
+        // As upstream, which rejects no message that is acknowledged.
+        let nothing_to_reject = in_flight.acked && matches!(outcome, Outcome::Rejected { .. });
+        if let Some(kind) = ended(id, outcome).filter(|_| !nothing_to_reject) {
             self.task(kind);
         }
     }
@@ -94,6 +101,14 @@ fn received(headers: &TaskHeaders) -> TaskReceived<'_> {
     }
 }
 
+fn failed<'a>(id: &'a str, failure: &'a Failure) -> TaskFailure<'a> {
+    TaskFailure {
+        uuid: id.into(),
+        exception: Some(failure.repr.as_str().into()),
+        traceback: Some(failure.traceback.as_str().into()),
+    }
+}
+
 fn ended<'a>(id: &'a str, outcome: &'a Outcome) -> Option<EventKind<'a>> {
     let uuid = id.into();
     Some(match outcome {
@@ -102,11 +117,7 @@ fn ended<'a>(id: &'a str, outcome: &'a Outcome) -> Option<EventKind<'a>> {
             result: success.repr.as_deref().map(Into::into),
             runtime: Some(success.runtime.as_secs_f64()),
         }),
-        Outcome::Failed(failure) => EventKind::TaskFailed(TaskFailure {
-            uuid,
-            exception: Some(failure.repr.as_str().into()),
-            traceback: Some(failure.traceback.as_str().into()),
-        }),
+        Outcome::Failed(failure) => EventKind::TaskFailed(failed(id, failure)),
         Outcome::Retried { cause, reason, traceback, .. } => EventKind::TaskRetried(TaskFailure {
             uuid,
             exception: Some(cause.as_ref().map_or(reason.as_str(), |cause| cause.repr.as_str()).into()),
