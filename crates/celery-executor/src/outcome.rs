@@ -31,6 +31,13 @@ pub enum Outcome {
         requeue: bool,
         /// What the log line says.
         reason: String,
+        /// What is stored of it: a task whose message does not come back has failed.
+        failure: Option<Box<Failure>>,
+    },
+    /// The job was ended from outside while it ran (`revoke` with `terminate`).
+    Terminated {
+        /// The number of the signal that a process would have got.
+        signal: i32,
     },
     /// The job passed its hard time limit and was given up.
     TimedOut {

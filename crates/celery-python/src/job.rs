@@ -100,6 +100,11 @@ impl Job {
         }
     }
 
+    /// The job with what other threads look at already made.
+    pub(crate) fn sharing(self, shared: Arc<Shared>) -> Self {
+        Self { shared, ..self }
+    }
+
     pub(crate) fn id(&self) -> JobId {
         self.work.id
     }
@@ -306,8 +311,12 @@ impl Job {
         // Upstream encodes only what it stores, so a value that cannot be encoded is no failure when nobody wants it.
         let encodes = self.work.wants_result && !stored;
         let result = if encodes { dumps(value)? } else { Bytes::new() };
-        let maxlen = self.entry.getattr(py, intern!(py, "resultrepr_maxsize"))?;
-        let repr = shown(value, maxlen.bind(py));
+        let repr = if self.work.wants_repr {
+            let maxlen = self.entry.getattr(py, intern!(py, "resultrepr_maxsize"))?;
+            shown(value, maxlen.bind(py))
+        } else {
+            None
+        };
         let success = Success { result, repr, children: self.children(py)?, stored, runtime };
         self.tell(py, Outcome::Succeeded(success), end)
     }
@@ -333,21 +342,22 @@ impl Job {
         self.tell(py, Outcome::Failed(failure), end)
     }
 
-    /// The task asked to be run again. `cause` is `(exc_type, exc_module, exc_message)`.
+    /// The task asked to be run again. `cause` is `(exc_type, exc_module, exc_message, repr)`.
     #[pyo3(signature = (*, cause, reason, traceback, stored = false, end = true))]
     fn retry(
         &self,
         py: Python<'_>,
-        cause: Option<(String, String, String)>,
+        cause: Option<(String, String, String, String)>,
         reason: String,
         traceback: String,
         stored: bool,
         end: bool,
     ) -> PyResult<()> {
-        let cause = cause.map(|(exc_type, exc_module, exc_message)| Failure {
+        let cause = cause.map(|(exc_type, exc_module, exc_message, repr)| Failure {
             exc_type,
             exc_module,
             exc_message,
+            repr,
             ..Failure::default()
         });
         self.tell(py, Outcome::Retried { cause, reason, traceback, stored }, end)
@@ -386,9 +396,33 @@ impl Job {
         self.tell(py, Outcome::Ignored, true)
     }
 
-    /// The task raised `Reject`.
-    fn reject(&self, py: Python<'_>, requeue: bool, reason: String) -> PyResult<()> {
-        self.tell(py, Outcome::Rejected { requeue, reason }, true)
+    /// The task raised `Reject`. A message that does not come back leaves a failure: `(exc_type, exc_module, exc_message,
+    /// traceback, repr)`.
+    #[pyo3(signature = (requeue, reason, failure = None, stored = false))]
+    #[expect(clippy::type_complexity, reason = "a tuple that Python packs in one place")]
+    fn reject(
+        &self,
+        py: Python<'_>,
+        requeue: bool,
+        reason: String,
+        failure: Option<(String, String, String, String, String)>,
+        stored: bool,
+    ) -> PyResult<()> {
+        let children = self.children(py)?;
+        let failure = failure.map(|(exc_type, exc_module, exc_message, traceback, repr)| {
+            let expected = false;
+            Box::new(Failure {
+                exc_type,
+                exc_module,
+                exc_message,
+                traceback,
+                repr,
+                children,
+                expected,
+                stored,
+            })
+        });
+        self.tell(py, Outcome::Rejected { requeue, reason, failure }, true)
     }
 
     /// The message body as bytes, for diagnostics.

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from billiard.einfo import ExceptionInfo
 from celery import signals
-from celery.exceptions import Retry
+from celery.exceptions import Ignore, Reject, Retry
 from celery.utils.log import get_logger
 
 from celery_oxide import _payload
@@ -236,6 +236,9 @@ async def _failed(job: Any, request: Any, error: BaseException, mode: Mode) -> s
     state = tell_raised(job, error, stored=bool(by_backend), end=False)
     if state == "FAILURE":
         await _raised_hooks(job, "on_failure", error, error, signals.task_failure, request, mode)
+    elif state == "REJECTED" and _is_failure(error) and signals.task_failure.receivers:
+        # No hook, but the signal (``celery/worker/request.py: Request.on_failure``).
+        _send_failure(task, request, error, ExceptionInfo((type(error), error, error.__traceback__)))
     return state
 
 
@@ -250,9 +253,8 @@ def _mark_as_failure(
 
 
 def _is_failure(error: BaseException) -> bool:
-    from celery.exceptions import Ignore, Reject
-
-    return not isinstance(error, (Ignore, Reject))
+    """Say whether the task has failed: one that rejects its message for good has."""
+    return not isinstance(error, Ignore) and not (isinstance(error, Reject) and error.requeue)
 
 
 async def _raised_hooks(
@@ -267,15 +269,19 @@ async def _raised_hooks(
     if signal is signals.task_retry:
         signal.send(sender=task, request=request, reason=error, einfo=info)
     else:
-        signal.send(
-            sender=task,
-            task_id=request.id,
-            exception=error,
-            args=request.args,
-            kwargs=request.kwargs,
-            traceback=error.__traceback__,
-            einfo=info,
-        )
+        _send_failure(task, request, error, info)
+
+
+def _send_failure(task: Any, request: Any, error: BaseException, info: ExceptionInfo) -> None:
+    signals.task_failure.send(
+        sender=task,
+        task_id=request.id,
+        exception=error,
+        args=request.args,
+        kwargs=request.kwargs,
+        traceback=error.__traceback__,
+        einfo=info,
+    )
 
 
 async def _guarded(job: Any, name: str, mode: Mode, *args: Any) -> None:

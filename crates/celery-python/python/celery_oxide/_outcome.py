@@ -14,14 +14,19 @@ def tell_raised(job: Any, error: BaseException, *, stored: bool = False, end: bo
     """Tell the engine that the body raised *error*. Returns the state."""
     entry = job.entry
     if isinstance(error, Reject):
-        job.reject(bool(error.requeue), _payload.text(str(error)))
+        failure = None
+        if not error.requeue:
+            failure = (*_payload.exception(error), _payload.traceback_text(error), _payload.text(saferepr(error)))
+        job.reject(bool(error.requeue), _payload.text(str(error)), failure, stored)
         return "REJECTED"
     if isinstance(error, Ignore):
         job.ignore()
         return "IGNORED"
     text = _payload.traceback_text(error)
     if isinstance(error, Retry):
-        cause = None if error.exc is None else _payload.exception(error.exc)
+        cause = None
+        if error.exc is not None:
+            cause = (*_payload.exception(error.exc), _payload.text(saferepr(error.exc)))
         job.retry(cause=cause, reason=_payload.text(str(error)), traceback=text, stored=stored, end=end)
         return "RETRY"
     exc_type, exc_module, exc_message = _payload.exception(error)
