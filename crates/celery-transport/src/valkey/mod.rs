@@ -59,9 +59,11 @@
 //! again from `unacked`.
 
 mod acknowledger;
+mod batches;
 mod bindings;
 mod consumer;
 mod counters;
+mod dead;
 mod declare;
 mod driver;
 mod due;

@@ -4,6 +4,7 @@
 
 mod changing_queues;
 mod closing;
+mod delivery_limit;
 mod errors;
 mod fetching;
 mod leases;
