@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{Command, pidbox_exchange};
+use super::{Command, body::json_of, pidbox_exchange};
 use crate::{
     Error, MAX_MESSAGE_SIZE, Message,
     event::{Number, Reader, json_message, read_object},
@@ -84,9 +84,10 @@ impl ControlRequest {
     /// # Errors
     ///
     /// [`Error::TooLarge`], [`Error::Utf8`], [`Error::Json`]; [`Error::MissingField`] without `method`,
-    /// [`Error::InvalidField`] for a field of the wrong type.
+    /// [`Error::InvalidField`] for a field of the wrong type; for a serialiser other than JSON those of
+    /// [`Serializer::decode`](crate::serializer::Serializer::decode).
     pub fn from_message(message: &Message) -> Result<Self, Error> {
-        let mut request = Self::decode_body(&message.body)?;
+        let mut request = Self::decode_body(&json_of(message)?)?;
         let (clock, _) = read_headers(&message.headers)?;
         request.clock = clock;
         let fields: Fields<'_> = serde_json::from_str(message.headers.get()).map_err(Error::json(OBJECT))?;

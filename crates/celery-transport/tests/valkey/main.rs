@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
 
+mod asking;
 mod closing;
 mod errors;
 mod fetching;

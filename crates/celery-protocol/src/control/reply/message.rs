@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     Error, MAX_MESSAGE_SIZE, Message,
-    control::{ReplyTo, request::read_headers},
+    control::{ReplyTo, body::json_of, request::read_headers},
     event::json_message,
     json::{Fields, Finite, ObjectWriter, read_lenient},
     limits::check_size,
@@ -31,10 +31,11 @@ impl ControlReply {
     /// # Errors
     ///
     /// [`Error::TooLarge`], [`Error::Utf8`], [`Error::TooDeep`], [`Error::Json`]; [`Error::InvalidField`]
-    /// when it is not of exactly one node, or a header is of the wrong type.
+    /// when it is not of exactly one node, or a header is of the wrong type; and for a serialiser other than JSON
+    /// those of [`Serializer::decode`](crate::serializer::Serializer::decode).
     pub fn from_message(message: &Message) -> Result<Self, Error> {
         let (clock, ticket) = read_headers(&message.headers)?;
-        Ok(Self { ticket, clock, ..Self::decode_body(&message.body)? })
+        Ok(Self { ticket, clock, ..Self::decode_body(&json_of(message)?)? })
     }
 
     /// Reads a body, which is all but the headers.
