@@ -6,7 +6,6 @@
 //! values of replies are in [`reply`]. The source of it all is `kombu/pidbox.py`.
 
 mod address;
-mod body;
 mod command;
 mod glob;
 mod names;

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{Command, body::json_of, pidbox_exchange};
+use super::{Command, pidbox_exchange};
 use crate::{
     Error, MAX_MESSAGE_SIZE, Message,
     event::{Number, Reader, json_message, read_object},
@@ -87,7 +87,7 @@ impl ControlRequest {
     /// [`Error::InvalidField`] for a field of the wrong type; for a serialiser other than JSON those of
     /// [`Serializer::decode`](crate::serializer::Serializer::decode).
     pub fn from_message(message: &Message) -> Result<Self, Error> {
-        let mut request = Self::decode_body(&json_of(message)?)?;
+        let mut request = Self::decode_body(&message.json_body()?)?;
         let (clock, _) = read_headers(&message.headers)?;
         request.clock = clock;
         let fields: Fields<'_> = serde_json::from_str(message.headers.get()).map_err(Error::json(OBJECT))?;

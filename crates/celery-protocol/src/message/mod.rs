@@ -9,6 +9,7 @@ mod delivery_info;
 mod embed;
 mod envelope;
 mod headers;
+mod json_body;
 mod properties;
 mod redelivered;
 mod v1;

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     Error, MAX_MESSAGE_SIZE, Message,
-    control::{ReplyTo, body::json_of, request::read_headers},
+    control::{ReplyTo, request::read_headers},
     event::json_message,
     json::{Fields, Finite, ObjectWriter, read_lenient},
     limits::check_size,
@@ -35,7 +35,7 @@ impl ControlReply {
     /// those of [`Serializer::decode`](crate::serializer::Serializer::decode).
     pub fn from_message(message: &Message) -> Result<Self, Error> {
         let (clock, ticket) = read_headers(&message.headers)?;
-        Ok(Self { ticket, clock, ..Self::decode_body(&json_of(message)?)? })
+        Ok(Self { ticket, clock, ..Self::decode_body(&message.json_body()?)? })
     }
 
     /// Reads a body, which is all but the headers.

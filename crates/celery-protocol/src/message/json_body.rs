@@ -1,22 +1,25 @@
 //! Bodies in other serialisers than JSON.
-//!
-//! Clients and workers of an app write requests and replies with its `task_serializer` (`celery/app/control.py:
-//! Control.__init__`).
 
 use std::borrow::Cow;
 
-use crate::{Error, Message, serializer::Serializer};
+use super::Message;
+use crate::{Error, serializer::Serializer};
 
-/// The body as JSON text. One without a content type is JSON.
-///
-/// # Errors
-///
-/// Those of [`Serializer::decode`]: [`Error::UnsupportedSerializer`] for pickle, and what this build cannot read.
-pub(super) fn json_of(message: &Message) -> Result<Cow<'_, [u8]>, Error> {
-    let serializer = Serializer::from_content_type(&message.content_type);
-    match serializer.filter(|_| !message.content_type.is_empty()) {
-        None | Some(Serializer::Json) => Ok(Cow::Borrowed(&message.body)),
-        Some(other) => Ok(Cow::Owned(other.decode(&message.body)?.to_json()?.into_bytes())),
+impl Message {
+    /// The body as JSON text, whichever serialiser it is in. One without a content type is taken for JSON.
+    ///
+    /// Requests and replies of remote control are in the `task_serializer` of an app (`celery/app/control.py:
+    /// Control.__init__`), events in its `event_serializer`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Serializer::decode`]: [`Error::UnsupportedSerializer`] for pickle, and for what this build cannot read.
+    pub fn json_body(&self) -> Result<Cow<'_, [u8]>, Error> {
+        let serializer = Serializer::from_content_type(&self.content_type);
+        match serializer.filter(|_| !self.content_type.is_empty()) {
+            None | Some(Serializer::Json) => Ok(Cow::Borrowed(&self.body)),
+            Some(other) => Ok(Cow::Owned(other.decode(&self.body)?.to_json()?.into_bytes())),
+        }
     }
 }
 
