@@ -51,6 +51,7 @@
 //! | settle, give back | 1 + 1 for each 128 | `HMGET`, `EVALSHA`, and 6 for each message |
 //! | publish, default exchange | 1 | one `LPUSH` for each run of messages to the same list; into sorted sets `EVAL`, `TIME`, and 3 for each message |
 //! | publish, other exchanges | 2 | one `SMEMBERS` for each exchange before that |
+//! | ask | 1 + 2 for each burst of replies | `PUBLISH`; `BRPOP` and `RPOP`; before and after it `EVALSHA` for the queue of replies |
 //! | idle | 0.7 a second | about 4 a second: the fetch above every 10 s, and every 5 s 6 commands for the lease, `q + 2` for what is due and 4 for what is parked |
 //!
 //! So with 256 messages a fetch from one queue: 2/256 round trips and about 0.06 commands a task. Copies of a message
@@ -59,6 +60,7 @@
 //! again from `unacked`.
 
 mod acknowledger;
+mod asker;
 mod batches;
 mod bindings;
 mod consumer;

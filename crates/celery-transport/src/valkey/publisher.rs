@@ -231,7 +231,7 @@ fn is_task(message: &Message) -> bool {
 /// The message as kombu would put it into a list, and celery-redis-plus into a hash.
 ///
 /// Source: `kombu/transport/virtual/base.py: Channel.prepare_message`, `Channel._inplace_augment_message`.
-fn envelope(publication: &Publication, tag: &Uuid) -> Bytes {
+pub(super) fn envelope(publication: &Publication, tag: &Uuid) -> Bytes {
     let mut message = publication.message.clone();
     let properties = &mut message.properties;
     properties.priority.get_or_insert(0);

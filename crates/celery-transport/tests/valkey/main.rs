@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
 
+mod asking;
 mod changing_queues;
 mod closing;
 mod delivery_limit;
