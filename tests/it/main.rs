@@ -6,6 +6,7 @@ mod blocked;
 mod canvas;
 mod concurrency;
 mod control;
+mod crash;
 mod eta;
 mod events;
 mod flags;

@@ -9,11 +9,12 @@
 //! | `celery-oxide.workers` | sorted set | worker id -> unix time (of the server) at which its lease ends |
 //! | `celery-oxide.worker.<id>` | hash | delivery tag -> the list that the message came from; for one from a sorted set a zero byte, the queue, a zero byte and the message's own tag |
 //! | `celery-oxide.parked` | sorted set | a parked message (delivery tag, zero byte, list; or as above) -> unix time at which it is due |
+//! | `celery-oxide.steady` | string | three unix times that say what the server has heard from workers; `renew.lua` |
 //!
 //! A message goes from its list into `unacked`, `unacked_index` and the lease of its worker in one script, so there is no
 //! moment at which a crash loses it. A live worker renews its lease and the scores of what it holds, so neither a stock
 //! worker's visibility timeout nor ours runs a long task twice. A dead worker's lease ends, and the next tick of any
-//! other worker puts its messages back.
+//! other worker, or one that starts, puts its messages back; not after an outage, when the leases of all have ended.
 //!
 //! Delivery tags are made for each delivery and used once. A stock worker books under the tag in the envelope, so neither
 //! another copy of a message nor the same one in its hands later is ever taken for ours.
@@ -52,7 +53,7 @@
 //! | publish, default exchange | 1 | one `LPUSH` for each run of messages to the same list; into sorted sets `EVAL`, `TIME`, and 3 for each message |
 //! | publish, other exchanges | 2 | one `SMEMBERS` for each exchange before that |
 //! | ask | 1 + 2 for each burst of replies | `PUBLISH`; `BRPOP` and `RPOP`; before and after it `EVALSHA` for the queue of replies |
-//! | idle | 0.7 a second | about 4 a second: the fetch above every 10 s, and every 5 s 6 commands for the lease, `q + 2` for what is due and 4 for what is parked |
+//! | idle | 0.7 a second | about 4 a second: the fetch above every 10 s, and every 5 s 8 commands for the lease, `q + 2` for what is due and 4 for what is parked |
 //!
 //! So with 256 messages a fetch from one queue: 2/256 round trips and about 0.06 commands a task. Copies of a message
 //! between the socket and [`Message`](celery_protocol::Message): the reply is cut out of the read buffer without a copy;
