@@ -8,6 +8,7 @@ mod closing;
 mod delivery_limit;
 mod errors;
 mod fetching;
+mod herd;
 mod leases;
 mod lost_replies;
 mod odd_messages;
