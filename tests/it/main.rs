@@ -4,6 +4,7 @@ mod bad_input;
 mod banner;
 mod canvas;
 mod concurrency;
+mod crash;
 mod eta;
 mod flags;
 mod limits;

@@ -6,8 +6,13 @@
 
 pub mod arena;
 pub mod client;
+pub mod crash;
+pub mod dice;
+pub mod effects;
 pub mod http;
 pub mod paths;
+pub mod preload;
+pub mod proxy;
 pub mod redis;
 pub mod scene;
 pub mod venv;

@@ -12,9 +12,9 @@ use redis::cmd;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::bench::preload;
 use crate::bench::process_tree;
 use crate::steps::Step;
+use celery_oxide_tests::preload;
 
 /// How often the number of results is looked at.
 const INTERVAL: Duration = Duration::from_millis(10);
@@ -55,7 +55,7 @@ pub(crate) fn run(step: &Step, venv: &Venv, peer: &Peer) -> Result<Sample> {
     let folder = paths::workspace().join("xtask").join("bench");
     let environment = vec![("BROKER_URL".to_owned(), redis.url(0)), ("RESULT_URL".to_owned(), redis.url(1))];
     let mut client = Client::start(venv, &folder, &environment)?;
-    preload::fill(&redis, &mut client, peer.task, peer.tasks)?;
+    preload::fill(&redis, &mut client, &[peer.task], peer.tasks)?;
     let spec = WorkerSpec::new(venv.clone(), &folder).front(peer.front).log_level(Some("WARNING"));
     let spec = environment.iter().fold(spec.args(peer.options), |spec, (name, value)| spec.env(name, value));
     let mut worker = spec.spawn()?;

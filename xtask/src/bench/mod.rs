@@ -3,7 +3,6 @@
 mod chart;
 mod command;
 mod measure;
-mod preload;
 mod process_tree;
 mod protocol;
 mod publish;

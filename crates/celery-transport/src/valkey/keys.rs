@@ -18,6 +18,8 @@ pub(super) struct Keys {
     pub(super) unacked_mutex: Key,
     /// Sorted set, ours: worker id -> end of its lease.
     pub(super) workers: Key,
+    /// String, ours: what the server has heard from workers.
+    pub(super) steady: Key,
     prefix: String,
     sep: String,
     steps: Vec<u8>,
@@ -34,6 +36,7 @@ impl Keys {
             unacked_index: key(&options.unacked_index_key),
             unacked_mutex: key(&options.unacked_mutex_key),
             workers: key("celery-oxide.workers"),
+            steady: key("celery-oxide.steady"),
             sep: options.sep.clone(),
             steps: options.priority_steps.clone(),
             fanout_prefix: options.fanout_prefix.replace("{db}", &database.to_string()),

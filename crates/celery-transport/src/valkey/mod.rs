@@ -1,18 +1,19 @@
 //! The driver for Valkey and Redis 6.2 or later, wire compatible with kombu's Redis transport.
 //!
 //! The keys are kombu's: a list per queue and priority step, `unacked` and `unacked_index` for what is delivered and not
-//! settled, `_kombu.binding.<exchange>` for routing. Stock workers and producers share them. Two keys are ours, under
+//! settled, `_kombu.binding.<exchange>` for routing. Stock workers and producers share them. Three keys are ours, under
 //! `global_keyprefix` like all others:
 //!
 //! | key | type | meaning |
 //! |---|---|---|
 //! | `celery-oxide.workers` | sorted set | worker id -> unix time (of the server) at which its lease ends |
 //! | `celery-oxide.worker.<id>` | hash | delivery tag -> the list that the message came from, or a zero byte and the queue |
+//! | `celery-oxide.steady` | string | three unix times that say what the server has heard from workers; `renew.lua` |
 //!
 //! A message goes from its list into `unacked`, `unacked_index` and the lease of its worker in one script, so there is no
 //! moment at which a crash loses it. A live worker renews its lease and the scores of what it holds, so neither a stock
 //! worker's visibility timeout nor ours runs a long task twice. A dead worker's lease ends, and the next tick of any
-//! other worker puts its messages back.
+//! other worker, or one that starts, puts its messages back; not after an outage, when the leases of all have ended.
 //!
 //! Waiting costs nothing: a fetch that found too little has the server track the lists (`CLIENT TRACKING`), and a push
 //! to one of them sends one invalidation. A fetch every ten seconds covers what can be missed (`FLUSHALL`).
@@ -43,7 +44,7 @@
 //! | settle, give back | 1 + 1 for each 128 | `HMGET`, `EVALSHA`, and 6 for each message |
 //! | publish, default exchange | 1 | one `LPUSH` for each run of messages to the same list; into sorted sets `EVAL`, `TIME`, and 3 for each message |
 //! | publish, other exchanges | 2 | one `SMEMBERS` for each exchange before that |
-//! | idle | 0.5 a second | about 3 a second: the fetch above every 10 s, and every 5 s 6 commands for the lease and `q + 2` for what is due |
+//! | idle | 0.5 a second | about 3 a second: the fetch above every 10 s, and every 5 s 8 commands for the lease and `q + 2` for what is due |
 //!
 //! So with 256 messages a fetch from one queue: 2/256 round trips and about 0.06 commands a task. Copies of a message
 //! between the socket and [`Message`](celery_protocol::Message): the reply is cut out of the read buffer without a copy;

@@ -16,6 +16,7 @@ mod sorted;
 mod sorted_due;
 mod sorted_order;
 mod sorted_publishing;
+mod steady;
 mod subscribing;
 mod support;
 mod switching;

@@ -1,0 +1,9 @@
+//! `cargo xtask campaign`: what takes too long for `cargo xtask test`, one file for each part.
+
+mod command;
+mod crash;
+mod end_to_end;
+mod record;
+mod report;
+
+pub(crate) use command::{Campaign, run};
