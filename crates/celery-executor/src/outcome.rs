@@ -32,6 +32,11 @@ pub enum Outcome {
         /// What the log line says.
         reason: String,
     },
+    /// The job was ended from outside while it ran (`revoke` with `terminate`).
+    Terminated {
+        /// The number of the signal that a process would have got.
+        signal: i32,
+    },
     /// The job passed its hard time limit and was given up.
     TimedOut {
         /// The limit.

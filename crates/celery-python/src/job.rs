@@ -100,6 +100,11 @@ impl Job {
         }
     }
 
+    /// The job with what other threads look at already made.
+    pub(crate) fn sharing(self, shared: Arc<Shared>) -> Self {
+        Self { shared, ..self }
+    }
+
     pub(crate) fn id(&self) -> JobId {
         self.work.id
     }
@@ -306,8 +311,12 @@ impl Job {
         // Upstream encodes only what it stores, so a value that cannot be encoded is no failure when nobody wants it.
         let encodes = self.work.wants_result && !stored;
         let result = if encodes { dumps(value)? } else { Bytes::new() };
-        let maxlen = self.entry.getattr(py, intern!(py, "resultrepr_maxsize"))?;
-        let repr = shown(value, maxlen.bind(py));
+        let repr = if self.work.wants_repr {
+            let maxlen = self.entry.getattr(py, intern!(py, "resultrepr_maxsize"))?;
+            shown(value, maxlen.bind(py))
+        } else {
+            None
+        };
         let success = Success { result, repr, children: self.children(py)?, stored, runtime };
         self.tell(py, Outcome::Succeeded(success), end)
     }
@@ -333,21 +342,22 @@ impl Job {
         self.tell(py, Outcome::Failed(failure), end)
     }
 
-    /// The task asked to be run again. `cause` is `(exc_type, exc_module, exc_message)`.
+    /// The task asked to be run again. `cause` is `(exc_type, exc_module, exc_message, repr)`.
     #[pyo3(signature = (*, cause, reason, traceback, stored = false, end = true))]
     fn retry(
         &self,
         py: Python<'_>,
-        cause: Option<(String, String, String)>,
+        cause: Option<(String, String, String, String)>,
         reason: String,
         traceback: String,
         stored: bool,
         end: bool,
     ) -> PyResult<()> {
-        let cause = cause.map(|(exc_type, exc_module, exc_message)| Failure {
+        let cause = cause.map(|(exc_type, exc_module, exc_message, repr)| Failure {
             exc_type,
             exc_module,
             exc_message,
+            repr,
             ..Failure::default()
         });
         self.tell(py, Outcome::Retried { cause, reason, traceback, stored }, end)

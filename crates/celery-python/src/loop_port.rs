@@ -90,6 +90,9 @@ impl Runner for Port {
     fn interrupt(&self, job: JobId, how: Interrupt) {
         self.interrupt_now(job, how);
     }
+
+    /// Coroutines need nothing of their own.
+    fn resize(&self, _slots: usize) {}
 }
 
 /// What belongs to the loop's thread, once it is open.
@@ -153,7 +156,7 @@ impl LoopPort {
                 let Some(job) = job else { return Ok(()) };
                 match how {
                     Interrupt::Soft(_) => open.expire_soft.call1(py, (job,))?,
-                    Interrupt::Abandon => {
+                    Interrupt::Abandon | Interrupt::Terminate => {
                         interrupter::abandon(&job.get().shared);
                         open.cancel.call1(py, (job,))?
                     }

@@ -79,9 +79,11 @@ impl Reporter {
             }),
             Outcome::TimedOut { limit } if errors => {
                 let exception = ExceptionInfo::time_limit_exceeded(limit.as_secs_f64());
-                let result = exception.encode();
-                let meta = Meta { state: State::Failure, result: &result, traceback: None, children: None };
-                Some(self.store(in_flight, &meta, now))
+                Some(self.plain(in_flight, State::Failure, &exception, now))
+            }
+            Outcome::Terminated { .. } if errors => {
+                let exception = ExceptionInfo::task_revoked(RevokedReason::Terminated);
+                Some(self.plain(in_flight, State::Revoked, &exception, now))
             }
             _ => None,
         }
@@ -90,9 +92,16 @@ impl Reporter {
     /// What is stored of a message that is not run.
     pub(crate) fn refused(&self, refused: &Refused, now: SystemTime) -> Option<StoreResult> {
         let headers = refused.headers.as_ref()?;
+        if let Some(spec) = &refused.spec
+            && (spec.ignore_result || headers.ignore_result.unwrap_or_default())
+            && !spec.store_errors_even_if_ignored
+        {
+            return None;
+        }
         let (state, exception) = match &refused.reason {
             Reason::Unknown => (State::Failure, ExceptionInfo::not_registered(&headers.task)),
             Reason::Expired => (State::Revoked, ExceptionInfo::task_revoked(RevokedReason::Expired)),
+            Reason::Revoked(_) => (State::Revoked, ExceptionInfo::task_revoked(RevokedReason::Revoked)),
             Reason::Disallowed(content_type) => {
                 let message = format!("Refusing to deserialize untrusted content of type {content_type}");
                 (
@@ -111,6 +120,37 @@ impl Reporter {
         meta.group_id = headers.group.as_deref();
         meta.parent_id = headers.parent_id.as_deref();
         Some(StoreResult::new(headers.id.as_str(), Bytes::from(meta.encode()), self.expires))
+    }
+
+    /// A task that is revoked wherever its message is (`celery/worker/control.py: _revoke`).
+    pub(crate) fn revoked(&self, id: &str, now: SystemTime) -> StoreResult {
+        let result = ExceptionInfo::task_revoked(RevokedReason::Revoked).encode();
+        let date_done = iso8601(now);
+        let mut meta = ResultMeta::new(id, State::Revoked, &result);
+        meta.date_done = Some(&date_done);
+        StoreResult::new(id, Bytes::from(meta.encode()), self.expires).unless_begun()
+    }
+
+    /// A task that the shutdown gave up after its message had been acknowledged
+    /// (`celery/worker/request.py: Request._announce_cancelled`).
+    pub(crate) fn cancelled(&self, in_flight: &InFlight, now: SystemTime) -> Option<StoreResult> {
+        if in_flight.ignores_result() {
+            return None;
+        }
+        let exception = ExceptionInfo::with_message("celery.exceptions", "Retry", "cancelled by Celery");
+        Some(self.plain(in_flight, State::Retry, &exception, now))
+    }
+
+    /// A state with an exception that was not raised anywhere.
+    fn plain(
+        &self,
+        in_flight: &InFlight,
+        state: State,
+        exception: &ExceptionInfo,
+        now: SystemTime,
+    ) -> StoreResult {
+        let result = exception.encode();
+        self.store(in_flight, &Meta { state, result: &result, traceback: None, children: None }, now)
     }
 
     fn failure(
@@ -140,10 +180,11 @@ impl Reporter {
         encoded.date_done = date_done.as_deref();
         encoded.group_id = headers.group.as_deref();
         encoded.parent_id = headers.parent_id.as_deref();
+        let body = self.extended.then(|| in_flight.body()).flatten();
         encoded.extended = self.extended.then(|| Extended {
             name: Some(&headers.task),
-            args: in_flight.arguments.as_ref().map(|arguments| arguments.args.as_str()),
-            kwargs: in_flight.arguments.as_ref().map(|arguments| arguments.kwargs.as_str()),
+            args: body.as_ref().map(|body| body.args),
+            kwargs: body.as_ref().map(|body| body.kwargs),
             worker: Some(&self.hostname),
             retries: Some(headers.retries),
             queue: Some(&in_flight.queue),
@@ -174,7 +215,10 @@ pub(crate) fn log_refused(refused: &Refused) {
              (task {name}[{id}]); add it to accept_content to allow it"
         ),
         Reason::Invalid(error) => tracing::error!("Received invalid task message {name}[{id}]: {error}"),
-        Reason::Expired => tracing::info!("Discarding revoked task: {name}[{id}] (expired)"),
+        Reason::Expired | Reason::Revoked(None) => tracing::info!("Discarding revoked task: {name}[{id}]"),
+        Reason::Revoked(Some(stamp)) => {
+            tracing::info!("Discarding revoked task: {name}[{id}] (revoked by header: {stamp})");
+        }
     }
 }
 
@@ -197,6 +241,9 @@ pub(crate) fn log_ended(in_flight: &InFlight, outcome: &Outcome) {
         Outcome::Retried { reason, .. } => tracing::info!("Task {name}[{id}] retry: {reason}"),
         Outcome::Ignored => tracing::info!("Task {name}[{id}] ignored"),
         Outcome::Rejected { reason, .. } => tracing::warn!("Task {name}[{id}] rejected: {reason}"),
+        Outcome::Terminated { signal } => {
+            tracing::warn!("Task {name}[{id}] terminated: signal {signal}");
+        }
         Outcome::TimedOut { limit } => {
             tracing::error!("Hard time limit ({}s) exceeded for {name}[{id}]", limit.as_secs_f64());
         }

@@ -21,7 +21,9 @@ def tell_raised(job: Any, error: BaseException, *, stored: bool = False, end: bo
         return "IGNORED"
     text = _payload.traceback_text(error)
     if isinstance(error, Retry):
-        cause = None if error.exc is None else _payload.exception(error.exc)
+        cause = None
+        if error.exc is not None:
+            cause = (*_payload.exception(error.exc), _payload.text(saferepr(error.exc)))
         job.retry(cause=cause, reason=_payload.text(str(error)), traceback=text, stored=stored, end=end)
         return "RETRY"
     exc_type, exc_module, exc_message = _payload.exception(error)

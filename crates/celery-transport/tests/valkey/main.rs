@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
 
+mod changing_queues;
 mod closing;
 mod errors;
 mod fetching;
 mod leases;
 mod lost_replies;
 mod odd_messages;
+mod parking;
 mod proxy;
 mod publishing;
 mod replies;
@@ -15,7 +17,9 @@ mod settling;
 mod sorted;
 mod sorted_due;
 mod sorted_order;
+mod sorted_parking;
 mod sorted_publishing;
+mod statistics;
 mod steady;
 mod subscribing;
 mod support;
