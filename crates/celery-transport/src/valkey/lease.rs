@@ -92,7 +92,7 @@ struct Renewal {
     dead: Vec<String>,
 }
 
-/// Renews the lease and moves the scores of `held` to now.
+/// Renews the lease, moves the scores of `held` to now, and counts the others with the same queues.
 async fn renew(session: &Session, held: &[Arc<str>]) -> Result<Renewal> {
     let keys = &session.keys;
     let keys =
@@ -108,6 +108,8 @@ async fn renew(session: &Session, held: &[Arc<str>]) -> Result<Renewal> {
     args.extend(held.iter().map(|tag| Value::from(&**tag)));
     let mut values = reply::elements(session.commands.call(&script::RENEW, keys, args).await?).into_iter();
     let had_lease = values.next().and_then(|value| value.as_i64()) == Some(1);
+    let peers = values.next().and_then(|value| value.as_u64()).unwrap_or_default();
+    session.set_peers(u32::try_from(peers).unwrap_or(u32::MAX));
     Ok(Renewal { had_lease, dead: reply::strings(values) })
 }
 

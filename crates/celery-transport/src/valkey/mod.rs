@@ -23,7 +23,8 @@
 //! `parking.rs`.
 //!
 //! Waiting costs nothing: a fetch that found too little has the server track the lists (`CLIENT TRACKING`), and a push
-//! to one of them sends one invalidation. A fetch every ten seconds covers what can be missed (`FLUSHALL`).
+//! to one of them sends one invalidation, which names it: only there the next fetch looks. A question every ten seconds
+//! covers what can be missed (`FLUSHALL`). One push tells all who wait; `herd.rs` says how they do not all run.
 //!
 //! # Sorted sets
 //!
@@ -45,14 +46,14 @@
 //!
 //! | | round trips | commands run by the server |
 //! |---|---|---|
-//! | fetch, lists | 1 | `EVALSHA`, `TIME`, `ZADD` (lease), `q` `ZRANGE`, up to `2pq` `RPOP`, and for each 1000 messages `ZADD`, 2 `HSET`; `EXISTS` when it ran dry |
+//! | fetch, lists | 1 | `EVALSHA`, `TIME`, `ZADD` (lease), `q` `ZRANGE`, up to `2pq` `RPOP`, and for each 1000 messages `ZADD`, 2 `HSET`; `EXISTS` when it ran dry. After a push: one `ZRANGE` or `RPOP` for each key that it went to |
 //! | fetch, sorted sets | 1 | the same, `ZREM`, and for each message `HMGET`, 2 `HSET`, `ZADD` |
 //! | settle, acks | 1 | `EVALSHA`, and for each 1000 messages `HMGET`, `ZREM`, 2 `HDEL`; for sorted sets 2 `ZREM`, `DEL`, `HDEL` |
 //! | settle, park | 1 | `EVALSHA`, `TIME`, and 5 for each message; `EVALSHA`, `TIME`, 2, and 5 for each message to let go of up to 512 |
 //! | settle, give back | 1 + 1 for each 128 | `HMGET`, `EVALSHA`, and 6 for each message |
 //! | publish, default exchange | 1 | one `LPUSH` for each run of messages to the same list; into sorted sets `EVAL`, `TIME`, and 3 for each message |
 //! | publish, other exchanges | 2 | one `SMEMBERS` for each exchange before that |
-//! | idle | 0.7 a second | about 4 a second: the fetch above every 10 s, and every 5 s 8 commands for the lease, `q + 2` for what is due and 4 for what is parked |
+//! | idle | 0.6 a second | about 3.5 a second: every 5 s 9 commands for the lease, `q + 2` for what is due and 4 for what is parked, and an `EXISTS` every 10 s |
 //!
 //! So with 256 messages a fetch from one queue: 2/256 round trips and about 0.06 commands a task. Copies of a message
 //! between the socket and [`Message`](celery_protocol::Message): the reply is cut out of the read buffer without a copy;
@@ -70,8 +71,10 @@ mod failure;
 mod fetch;
 mod give_back;
 mod held;
+mod herd;
 mod keys;
 mod lease;
+mod look;
 mod options;
 mod origin;
 mod parking;

@@ -6,6 +6,7 @@ mod changing_queues;
 mod closing;
 mod errors;
 mod fetching;
+mod herd;
 mod leases;
 mod lost_replies;
 mod odd_messages;

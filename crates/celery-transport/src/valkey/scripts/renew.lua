@@ -8,7 +8,8 @@
 -- ARGV  1 worker id, 2 length of the lease in seconds, 3 global_keyprefix, 4 seconds until another worker may restore
 --       what was taken from a sorted set, 5 seconds that live workers need to come back after an outage,
 --       6.. delivery tags to re-score, oldest first
--- Returns  1 if the worker had a lease, 0 if not; then the ids of up to 16 workers that are dead
+-- Returns  1 if the worker had a lease, 0 if not; how many other workers with a lease have an id that begins as this one
+--          does, up to the dash: those with the same queues; then the ids of up to 16 workers that are dead
 --
 -- A worker whose lease has ended need not be dead: during an outage nobody can renew, and who is back first must not take
 -- the others for dead. So the key `steady` says what the server has heard from workers, whoever they are: since when one
@@ -60,7 +61,14 @@ for start = 6, #ARGV, CHUNK do
   for index, entries in pairs(sorted) do redis.call('ZADD', index, 'XX', unpack(entries)) end
 end
 
-local reply = {had and 1 or 0}
+-- More than a few are as many as there can be, so not all are looked at.
+local others = redis.call('ZREVRANGEBYSCORE', KEYS[1], '+inf', at, 'LIMIT', 0, 200)
+local kind, peers = string.match(ARGV[1], '^[^-]*-'), 0
+for i = 1, #others do
+  if string.sub(others[i], 1, #kind) == kind and others[i] ~= ARGV[1] then peers = peers + 1 end
+end
+
+local reply = {had and 1 or 0, peers}
 local ended = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', at - since >= PATIENCE and at or before, 'LIMIT', 0, 16)
 for i = 1, #ended do reply[#reply + 1] = ended[i] end
 return reply
