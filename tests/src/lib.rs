@@ -9,6 +9,7 @@ pub mod client;
 pub mod crash;
 pub mod dice;
 pub mod effects;
+pub mod herd;
 pub mod http;
 pub mod paths;
 pub mod preload;

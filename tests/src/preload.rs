@@ -25,18 +25,13 @@ pub fn number_of(id: &str) -> Option<usize> {
     usize::from_str_radix(id.strip_prefix(ID)?, 16).ok()
 }
 
-/// Queues `count` messages for `tasks` in turn, the numbers from zero as their arguments. A stock client sends the first
-/// of each; the others are that message with another id, tag and argument, so that filling takes seconds and not minutes.
+/// Queues `count` messages for `tasks` in turn, the numbers from zero as their arguments.
 pub fn fill(redis: &RedisServer, client: &mut Client, tasks: &[&str], count: usize) -> Result<()> {
+    let mut samples = Samples::take(redis, client, tasks)?;
     let mut broker = redis.connect(0)?;
-    let mut samples =
-        tasks.iter().map(|task| Sample::of(task, &mut broker, client)).collect::<Result<Vec<_>>>()?;
     for start in (0..count).step_by(BATCH) {
-        let mut messages = Vec::new();
-        for number in start..(start + BATCH).min(count) {
-            let kinds = samples.len();
-            messages.push(samples[number % kinds].numbered(number)?);
-        }
+        let numbers = start..(start + BATCH).min(count);
+        let messages = numbers.map(|number| samples.message(number)).collect::<Result<Vec<_>>>()?;
         push(&mut broker, &messages)?;
     }
     let queued: usize = cmd("LLEN").arg("celery").query(&mut broker)?;
@@ -44,10 +39,29 @@ pub fn fill(redis: &RedisServer, client: &mut Client, tasks: &[&str], count: usi
     Ok(())
 }
 
-/// A message as it was sent.
+/// Messages as a stock client sends them. It sends the first for each task; the others are that message with another id,
+/// tag and argument, so that making thousands takes seconds and not minutes.
+#[derive(Debug)]
+pub struct Samples(Vec<Sample>);
+
+#[derive(Debug)]
 struct Sample {
     message: Value,
     body: Value,
+}
+
+impl Samples {
+    /// Has a message sent for each of `tasks`, and takes it out of the queue again.
+    pub fn take(redis: &RedisServer, client: &mut Client, tasks: &[&str]) -> Result<Self> {
+        let mut broker = redis.connect(0)?;
+        tasks.iter().map(|task| Sample::of(task, &mut broker, client)).collect::<Result<_>>().map(Self)
+    }
+
+    /// The message with `number`, for the tasks in turn.
+    pub fn message(&mut self, number: usize) -> Result<String> {
+        let kinds = self.0.len();
+        self.0[number % kinds].numbered(number)
+    }
 }
 
 impl Sample {
