@@ -8,6 +8,7 @@ mod crash;
 mod eta;
 mod flags;
 mod limits;
+mod long;
 mod page;
 mod priorities;
 mod request;

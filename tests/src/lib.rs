@@ -11,6 +11,7 @@ pub mod dice;
 pub mod effects;
 pub mod herd;
 pub mod http;
+pub mod long;
 pub mod paths;
 pub mod preload;
 pub mod proxy;

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::campaign::report::Report;
-use crate::campaign::{crash, end_to_end, idle, record};
+use crate::campaign::{crash, end_to_end, idle, lease, record};
 use crate::fuzz::{self, Fuzz};
 use crate::prepare::wheel::Profile;
 use crate::prepare::{environment, packages};
@@ -43,6 +43,9 @@ pub(crate) struct Campaign {
     /// Crash only these: `worker`, `server` (and workers), `connections` (and workers).
     #[arg(long, value_delimiter = ',', default_values_t = Trouble::ALL)]
     pub(crate) trouble: Vec<Trouble>,
+    /// How long the tasks and ETAs are that outlast their lease.
+    #[arg(long, default_value_t = 10.0)]
+    pub(crate) minutes: f64,
     /// How many workers are idle.
     #[arg(long, default_value_t = 50)]
     pub(crate) workers: usize,
@@ -81,6 +84,8 @@ enum Part {
     Fuzz,
     /// `acks_late` tasks while workers, servers and connections are killed.
     Crash,
+    /// Tasks and ETAs that outlast their lease and the visibility timeout.
+    Lease,
     /// What idle workers cost the server, and a task among them.
     Idle,
 }
@@ -99,6 +104,7 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
                 Report { passed, failed, ..Report::new("fuzz", table) }
             }
             Part::Crash => crash::run(command, steps)?,
+            Part::Lease => lease::run(command, steps)?,
             Part::Idle => idle::run(command, steps)?,
         };
         if command.record {

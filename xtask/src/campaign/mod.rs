@@ -4,6 +4,7 @@ mod command;
 mod crash;
 mod end_to_end;
 mod idle;
+mod lease;
 mod record;
 mod report;
 
