@@ -2,10 +2,13 @@
 
 mod bad_input;
 mod banner;
+mod blocked;
 mod canvas;
 mod concurrency;
+mod control;
 mod crash;
 mod eta;
+mod events;
 mod flags;
 mod limits;
 mod long;
@@ -15,6 +18,7 @@ mod request;
 mod restart;
 mod results;
 mod retry;
+mod revoke;
 mod routing;
 mod rust_client;
 mod shutdown;

@@ -8,7 +8,7 @@ use redis::{Connection, cmd};
 use serde_json::json;
 
 use crate::client::Client;
-use crate::preload::Samples;
+use crate::preload::Template;
 use crate::redis::RedisServer;
 use crate::scene::{BACKEND, BROKER};
 use crate::venv::Venv;
@@ -53,7 +53,7 @@ pub fn run(venv: &Venv, herd: Herd, folder: &Path, progress: &dyn Fn(&str)) -> R
     let environment = [(BROKER, redis.url(0)), (BACKEND, redis.url(1))];
     let environment = environment.map(|(name, url)| (name.to_owned(), url));
     let mut client = Client::start(venv, &app, &environment)?;
-    let mut samples = Samples::take(&redis, &mut client, &["tasks.touch_async", "tasks.touch"])?;
+    let mut templates = Template::take_each(&redis, &mut client, &["tasks.touch_async", "tasks.touch"])?;
     drop(client);
     let spec =
         environment.iter().fold(WorkerSpec::new(venv.clone(), app), |spec, (name, url)| spec.env(name, url));
@@ -74,7 +74,8 @@ pub fn run(venv: &Venv, herd: Herd, folder: &Path, progress: &dyn Fn(&str)) -> R
     while started.elapsed() < herd.time {
         let due = Duration::from_secs_f64(pushed.len() as f64 / herd.rate as f64);
         std::thread::sleep(due.saturating_sub(started.elapsed()));
-        let message = samples.message(pushed.len())?;
+        let number = pushed.len();
+        let message = templates[number % 2].message(number, &json!(number))?;
         pushed.push(effects::now());
         let _length: usize = cmd("LPUSH").arg("celery").arg(message).query(&mut broker)?;
         if pushed.len().is_multiple_of(herd.rate) {

@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::redis::RedisServer;
 
 /// How many messages one command pushes.
-const BATCH: usize = 500;
+pub const BATCH: usize = 500;
 
 /// The beginning of the ids.
 const ID: &str = "c0ffee00-0000-4000-8000-";
@@ -27,11 +27,13 @@ pub fn number_of(id: &str) -> Option<usize> {
 
 /// Queues `count` messages for `tasks` in turn, the numbers from zero as their arguments.
 pub fn fill(redis: &RedisServer, client: &mut Client, tasks: &[&str], count: usize) -> Result<()> {
-    let mut samples = Samples::take(redis, client, tasks)?;
+    let mut templates = Template::take_each(redis, client, tasks)?;
     let mut broker = redis.connect(0)?;
     for start in (0..count).step_by(BATCH) {
-        let numbers = start..(start + BATCH).min(count);
-        let messages = numbers.map(|number| samples.message(number)).collect::<Result<Vec<_>>>()?;
+        let mut messages = Vec::new();
+        for number in start..(start + BATCH).min(count) {
+            messages.push(templates[number % tasks.len()].message(number, &json!(number))?);
+        }
         push(&mut broker, &messages)?;
     }
     let queued: usize = cmd("LLEN").arg("celery").query(&mut broker)?;
@@ -39,35 +41,19 @@ pub fn fill(redis: &RedisServer, client: &mut Client, tasks: &[&str], count: usi
     Ok(())
 }
 
-/// Messages as a stock client sends them. It sends the first for each task; the others are that message with another id,
-/// tag and argument, so that making thousands takes seconds and not minutes.
+/// A message that a stock client sent. Others are that one with another id, tag and argument, so that filling takes
+/// seconds and not minutes.
 #[derive(Debug)]
-pub struct Samples(Vec<Sample>);
-
-#[derive(Debug)]
-struct Sample {
+pub struct Template {
     message: Value,
     body: Value,
 }
 
-impl Samples {
-    /// Has a message sent for each of `tasks`, and takes it out of the queue again.
-    pub fn take(redis: &RedisServer, client: &mut Client, tasks: &[&str]) -> Result<Self> {
-        let mut broker = redis.connect(0)?;
-        tasks.iter().map(|task| Sample::of(task, &mut broker, client)).collect::<Result<_>>().map(Self)
-    }
-
-    /// The message with `number`, for the tasks in turn.
-    pub fn message(&mut self, number: usize) -> Result<String> {
-        let kinds = self.0.len();
-        self.0[number % kinds].numbered(number)
-    }
-}
-
-impl Sample {
-    fn of(task: &str, broker: &mut Connection, client: &mut Client) -> Result<Self> {
+impl Template {
+    /// Has a stock client send `task`, and takes the message out of the queue; there must be no worker.
+    pub fn take(redis: &RedisServer, client: &mut Client, task: &str) -> Result<Self> {
         client.send_with(task, json!([0]), json!({"task_id": task_id(0)}))?;
-        let sample: String = cmd("RPOP").arg("celery").query(broker)?;
+        let sample: String = cmd("RPOP").arg("celery").query(&mut redis.connect(0)?)?;
         let message: Value = serde_json::from_str(&sample).context("the sample is no envelope")?;
         let body = STANDARD.decode(message["body"].as_str().unwrap_or_default())?;
         let body: Value = serde_json::from_slice(&body).context("the sample's body is not JSON")?;
@@ -75,12 +61,23 @@ impl Sample {
         Ok(Self { message, body })
     }
 
-    fn numbered(&mut self, number: usize) -> Result<String> {
+    /// One of each of `tasks`.
+    pub fn take_each(redis: &RedisServer, client: &mut Client, tasks: &[&str]) -> Result<Vec<Self>> {
+        tasks.iter().map(|task| Self::take(redis, client, task)).collect()
+    }
+
+    /// Has the messages to come be due at `eta`, an ISO date.
+    pub fn eta(&mut self, eta: &str) {
+        self.message["headers"]["eta"] = json!(eta);
+    }
+
+    /// The message with `number` and one argument.
+    pub fn message(&mut self, number: usize, argument: &Value) -> Result<String> {
+        let Self { message, body } = self;
         let id = json!(task_id(number));
-        let (message, body) = (&mut self.message, &mut self.body);
-        body[0] = json!([number]);
+        body[0] = json!([argument]);
         message["body"] = json!(STANDARD.encode(serde_json::to_vec(body)?));
-        message["headers"]["argsrepr"] = json!(format!("[{number}]"));
+        message["headers"]["argsrepr"] = json!(format!("[{argument}]"));
         message["headers"]["root_id"] = id.clone();
         message["headers"]["id"] = id.clone();
         message["properties"]["correlation_id"] = id;
@@ -89,7 +86,8 @@ impl Sample {
     }
 }
 
-fn push(broker: &mut Connection, messages: &[String]) -> Result<()> {
+/// Sends messages to the queue of the default name.
+pub fn push(broker: &mut Connection, messages: &[String]) -> Result<()> {
     Ok(pipe().cmd("LPUSH").arg("celery").arg(messages).ignore().query(broker)?)
 }
 

@@ -224,21 +224,16 @@ impl Job {
         self.work.message.headers.get()
     }
 
-    /// `(exchange, routing_key, priority, redelivered, reply_to, correlation_id, delivery_mode)` of the message.
+    /// The message properties as JSON text.
     #[getter]
-    #[expect(clippy::type_complexity, reason = "a tuple that Python unpacks in one place")]
-    fn delivery(&self) -> (&str, &str, Option<i64>, bool, Option<&str>, Option<&str>, Option<i64>) {
-        let properties = &self.work.message.properties;
-        let info = &properties.delivery_info;
-        (
-            &info.exchange,
-            &info.routing_key,
-            properties.priority.map(i64::from),
-            info.redelivered.unwrap_or(false),
-            properties.reply_to.as_deref(),
-            properties.correlation_id.as_deref(),
-            properties.delivery_mode.map(i64::from),
-        )
+    fn properties(&self) -> String {
+        String::from_utf8(self.work.message.properties.encode()).unwrap_or_default()
+    }
+
+    /// Whether the message was delivered before.
+    #[getter]
+    fn redelivered(&self) -> bool {
+        self.work.message.properties.delivery_info.redelivered.unwrap_or(false)
     }
 
     /// The soft time limit in seconds, or `None`.
@@ -360,7 +355,8 @@ impl Job {
             repr,
             ..Failure::default()
         });
-        self.tell(py, Outcome::Retried { cause, reason, traceback, stored }, end)
+        let children = self.children(py)?;
+        self.tell(py, Outcome::Retried { cause, reason, traceback, children, stored }, end)
     }
 
     /// Ends a job whose outcome was told with `end` unset: its hooks are done.
@@ -392,13 +388,22 @@ impl Job {
     }
 
     /// The task raised `Ignore`.
-    fn ignore(&self, py: Python<'_>) -> PyResult<()> {
-        self.tell(py, Outcome::Ignored, true)
+    #[pyo3(signature = (*, end = true))]
+    fn ignore(&self, py: Python<'_>, end: bool) -> PyResult<()> {
+        self.tell(py, Outcome::Ignored, end)
     }
 
     /// The task raised `Reject`.
-    fn reject(&self, py: Python<'_>, requeue: bool, reason: String) -> PyResult<()> {
-        self.tell(py, Outcome::Rejected { requeue, reason }, true)
+    #[pyo3(signature = (*, requeue, reason, traceback, end = true))]
+    fn reject(
+        &self,
+        py: Python<'_>,
+        requeue: bool,
+        reason: String,
+        traceback: String,
+        end: bool,
+    ) -> PyResult<()> {
+        self.tell(py, Outcome::Rejected { requeue, reason, traceback }, end)
     }
 
     /// The message body as bytes, for diagnostics.

@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) prefetch_multiplier: usize,
     /// `celery` or `high`.
     pub(crate) priority_order: String,
+    /// In seconds; `None` parks nothing.
+    pub(crate) eta_park_after: Option<f64>,
     pub(crate) purge: bool,
     pub(crate) quiet: bool,
     pub(crate) loglevel: LogLevel,
@@ -94,6 +96,7 @@ pub(crate) struct TaskSettings {
     acks_on_failure: bool,
     acks_on_timeout: bool,
     ignore_result: bool,
+    message_decides: bool,
     store_errors_even_if_ignored: bool,
     track_started: bool,
     soft_time_limit: Option<f64>,
@@ -114,6 +117,7 @@ impl Settings {
         let mut config = Config::new(&*self.hostname, queues, tasks);
         config.prefetch_multiplier = self.prefetch_multiplier;
         config.priority_order = self.priority_order()?;
+        config.eta_park_after = self.eta_park_after.and_then(seconds);
         config.accept_content.clone_from(&self.accept_content);
         config.result_expires = self.result_expires.and_then(seconds);
         config.result_extended = self.result_extended;
@@ -194,6 +198,7 @@ impl TaskSettings {
         spec.acks_on_failure = self.acks_on_failure;
         spec.acks_on_timeout = self.acks_on_timeout;
         spec.ignore_result = self.ignore_result;
+        spec.message_decides = self.message_decides;
         spec.store_errors_even_if_ignored = self.store_errors_even_if_ignored;
         spec.track_started = self.track_started;
         spec.send_events = self.send_events;

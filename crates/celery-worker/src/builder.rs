@@ -18,12 +18,13 @@ use crate::complete::{Completer, settle_at_once};
 use crate::consumed::Consumed;
 use crate::control::{self, Panel};
 use crate::credit::Credit;
-use crate::engine::Engine;
+use crate::engine::{Engine, Watch};
 use crate::events::{self, Dispatcher, Gauges, Heartbeat, Origin};
 use crate::fetch::Fetcher;
 use crate::host::Host;
 use crate::intake::Intake;
 use crate::outbox::{self, Outbox, OutboxReceiver};
+use crate::parking::Parking;
 use crate::rates::RateLimits;
 use crate::report::Reporter;
 use crate::{Config, Error, Exit, LamportClock, Phase, Result, Shutdown, gossip};
@@ -180,7 +181,9 @@ impl Worker {
         let (completer, items) = mpsc::unbounded_channel();
         let (settler, settlements) = mpsc::unbounded_channel();
         let backlog = Arc::new(AtomicUsize::new(0));
-        let settling = tokio::spawn(settle_at_once(settlements, Arc::clone(&acknowledger)));
+        let parking = Parking::new(config.eta_park_after, &*acknowledger);
+        let settling =
+            tokio::spawn(settle_at_once(settlements, Arc::clone(&acknowledger), parking.under_way()));
         let completing = tokio::spawn(
             Completer {
                 items,
@@ -192,7 +195,7 @@ impl Worker {
                 reporter: Arc::clone(&reporter),
                 clock: Arc::clone(&clock),
                 events: dispatcher.clone(),
-                host,
+                host: host.clone(),
             }
             .run(),
         );
@@ -206,6 +209,7 @@ impl Worker {
             intake: Intake::new(&config),
             credit: Credit::new(slots, config.prefetch_multiplier, config.look_ahead),
             later: DueQueue::new(),
+            parking,
             rates: RateLimits::new(&config.tasks, clock.now()),
             revoked,
             consumed: Consumed::new(&config),
@@ -224,6 +228,8 @@ impl Worker {
             lamport,
             reporter,
             clock,
+            watch: Watch::new(),
+            host,
             since: Instant::now(),
             shutdown: shutdown.clone(),
             config: Arc::clone(&config),

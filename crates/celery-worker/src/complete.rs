@@ -17,7 +17,7 @@ use celery_executor::{Failure, JobId, Outcome};
 use celery_protocol::result::RevokedReason;
 use celery_results::{ResultStore, StoreResult};
 use celery_scheduler::Clock;
-use celery_transport::{Acknowledger, DeliveryTag, Settlement};
+use celery_transport::{Acknowledger, Settlement};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -28,6 +28,7 @@ use crate::host::{Ending, Host, How};
 use crate::in_flight::{self, InFlight};
 use crate::intake::{Reason, Refused};
 use crate::outbox::{Away, Outbox, until_answered};
+use crate::parking::UnderWay;
 use crate::report::{Reporter, log_ended};
 
 /// What is to be completed.
@@ -69,7 +70,7 @@ pub(crate) struct Completer {
 /// What is told once a burst is stored.
 enum Told {
     Refused(Box<Refused>),
-    Ended(Box<InFlight>, Outcome),
+    Ended(Box<(Box<InFlight>, Outcome)>),
 }
 
 #[derive(Default)]
@@ -85,14 +86,17 @@ type Concluded = (Item, bool);
 
 const BURST: usize = 512;
 
-/// Settles the messages that wait for no result: of tasks that start, and of those that are given back.
+/// Settles the messages that wait for no result: of tasks that start, of those that are parked, and of those that are
+/// given back.
 pub(crate) async fn settle_at_once(
     mut settlements: mpsc::UnboundedReceiver<Settlement>,
     acknowledger: Arc<dyn Acknowledger>,
+    parking: Arc<UnderWay>,
 ) {
     let mut batch = Vec::with_capacity(BURST);
     while settlements.recv_many(&mut batch, BURST).await > 0 {
         settle(&*acknowledger, &batch).await;
+        parking.settled(&batch);
         batch.clear();
     }
 }
@@ -123,7 +127,7 @@ impl Completer {
             for told in burst.told {
                 match told {
                     Told::Refused(refused) => self.events.refused(&refused),
-                    Told::Ended(in_flight, outcome) => self.events.ended(&in_flight, &outcome),
+                    Told::Ended(ended) => self.events.ended(&ended.0, &ended.1),
                 }
             }
             if !burst.settle.is_empty() {
@@ -161,8 +165,10 @@ impl Completer {
         if spec.is_some_and(|spec| !spec.concluded_by_host) && !followed() {
             return None;
         }
-        let ignores =
-            headers.ignore_result.unwrap_or_default() || spec.is_some_and(|spec| spec.ignore_result);
+        let ignores = match spec {
+            Some(spec) => spec.ignores(headers.ignore_result),
+            None => headers.ignore_result.unwrap_or_default(),
+        };
         let store = !ignores || spec.is_some_and(|spec| spec.store_errors_even_if_ignored);
         let ending = Ending::new(&*headers.task, &*headers.id, Arc::clone(message), store, how);
         Some((Arc::clone(host), ending))
@@ -199,10 +205,10 @@ impl Completer {
             burst.store.extend(self.reporter.outcome(&in_flight, &outcome, self.clock.now()));
         }
         if !in_flight.acked {
-            burst.settle.push(settlement(in_flight.tag.clone(), &in_flight, &outcome));
+            burst.settle.push(settlement(&in_flight, &outcome));
         }
         if self.events.sends_tasks() {
-            burst.told.push(Told::Ended(in_flight, outcome));
+            burst.told.push(Told::Ended(Box::new((in_flight, outcome))));
         }
     }
 
@@ -226,15 +232,13 @@ async fn settle(acknowledger: &dyn Acknowledger, batch: &[Settlement]) {
     }
 }
 
-/// What becomes of the message of a task that ended unacknowledged (`celery/worker/request.py: on_success, on_failure,
-/// on_timeout`).
-fn settlement(tag: DeliveryTag, in_flight: &InFlight, outcome: &Outcome) -> Settlement {
-    match outcome {
-        Outcome::Rejected { requeue: true, .. } => Settlement::Requeue(tag),
-        Outcome::Rejected { requeue: false, .. } => Settlement::Reject(tag),
-        Outcome::TimedOut { .. } if !in_flight.spec.acks_on_timeout => Settlement::Requeue(tag),
-        Outcome::Failed(_) if !in_flight.spec.acks_on_failure => Settlement::Reject(tag),
-        _ => Settlement::Ack(tag),
+/// What becomes of the message of a task that ended unacknowledged.
+fn settlement(in_flight: &InFlight, outcome: &Outcome) -> Settlement {
+    let tag = in_flight.tag.clone();
+    match in_flight.rejection(outcome) {
+        Some(true) => Settlement::Requeue(tag),
+        Some(false) => Settlement::Reject(tag),
+        None => Settlement::Ack(tag),
     }
 }
 

@@ -27,6 +27,10 @@ pub struct Config {
     pub priority_order: PriorityOrder,
     /// How many messages may be held beyond one kind's prefetch credit to find work for the other kind.
     pub look_ahead: usize,
+    /// `worker_eta_park_after`: a task that is due later than this waits in the broker, where that can keep it; `None`: in the
+    /// worker, as with stock ones. Less than [`Acknowledger::shortest_parking`](celery_transport::Acknowledger) counts as
+    /// that.
+    pub eta_park_after: Option<Duration>,
     /// `accept_content` as content types. A message of another type is refused.
     pub accept_content: Vec<String>,
     /// `result_expires`; `None` keeps results for ever.
@@ -83,6 +87,7 @@ impl Config {
             prefetch_multiplier: 4,
             priority_order: PriorityOrder::Celery,
             look_ahead: 256,
+            eta_park_after: Some(Duration::from_secs(60)),
             accept_content: vec![String::from("application/json")],
             result_expires: Some(Duration::from_secs(86_400)),
             result_extended: false,
@@ -129,6 +134,8 @@ pub struct TaskSpec {
     pub acks_on_timeout: bool,
     /// `ignore_result`; a message may ask for it too.
     pub ignore_result: bool,
+    /// Whether a message that says so wants a result in spite of `ignore_result`, as from Celery 5.6 on.
+    pub message_decides: bool,
     /// `store_errors_even_if_ignored`.
     pub store_errors_even_if_ignored: bool,
     /// `track_started`: the state STARTED is stored.
@@ -145,6 +152,15 @@ pub struct TaskSpec {
 }
 
 impl TaskSpec {
+    /// Whether nobody wants the result of a message with this `ignore_result` header
+    /// (`celery/app/task.py: get_actual_ignore_result`; before Celery 5.6 either could say so).
+    pub fn ignores(&self, message: Option<bool>) -> bool {
+        match message {
+            Some(ignored) if self.message_decides => ignored,
+            _ => self.ignore_result || message.unwrap_or_default(),
+        }
+    }
+
     /// A task with Celery's defaults.
     pub fn new(name: impl Into<Arc<str>>, kind: Kind) -> Self {
         Self {
@@ -154,6 +170,7 @@ impl TaskSpec {
             acks_on_failure: true,
             acks_on_timeout: true,
             ignore_result: false,
+            message_decides: false,
             store_errors_even_if_ignored: false,
             track_started: false,
             limits: Limits::default(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use celery_executor::{Job, JobId, Kind};
+use celery_executor::{Job, JobId, Kind, Outcome};
 use celery_protocol::control::reply::{TaskInfo, TaskRoute};
 use celery_protocol::{Body, Message, TaskHeaders};
 use celery_transport::DeliveryTag;
@@ -14,7 +14,6 @@ use crate::TaskSpec;
 #[derive(Debug)]
 pub(crate) struct InFlight {
     pub(crate) tag: DeliveryTag,
-    pub(crate) queue: Arc<str>,
     pub(crate) headers: TaskHeaders,
     pub(crate) spec: Arc<TaskSpec>,
     /// The message, which the job shares.
@@ -26,9 +25,21 @@ pub(crate) struct InFlight {
 }
 
 impl InFlight {
-    /// Whether nobody wants the result (`celery/app/trace.py: get_actual_ignore_result`).
+    /// Whether nobody wants the result.
     pub(crate) fn ignores_result(&self) -> bool {
-        self.spec.ignore_result || self.headers.ignore_result.unwrap_or_default()
+        self.spec.ignores(self.headers.ignore_result)
+    }
+
+    /// Whether the message of a task that ended so is not acknowledged but given up, or back with `true`
+    /// (`celery/worker/request.py: on_failure, on_timeout`). `None` when it is acknowledged, or was.
+    pub(crate) fn rejection(&self, outcome: &Outcome) -> Option<bool> {
+        match outcome {
+            _ if self.acked => None,
+            Outcome::Rejected { requeue, .. } => Some(*requeue),
+            Outcome::TimedOut { .. } if !self.spec.acks_on_timeout => Some(true),
+            Outcome::Failed(_) if !self.spec.acks_on_failure => Some(false),
+            _ => None,
+        }
     }
 
     /// The parts of the body; `None` when it is not plain JSON.

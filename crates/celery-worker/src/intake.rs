@@ -13,6 +13,7 @@ use celery_transport::{Delivery, DeliveryTag};
 use tokio::time::Instant;
 
 use crate::in_flight::{Admitted, InFlight, JobIds};
+use crate::revocation::Revocation;
 use crate::{Config, TaskSpec};
 
 /// What a delivery turned out to be.
@@ -23,7 +24,7 @@ pub(crate) enum Admission {
     /// A job to be run later.
     Later(SystemTime, Admitted),
     /// Not to be run: acknowledged, and perhaps a result stored.
-    Refused(Refused),
+    Refused(Box<Refused>),
 }
 
 /// A delivery that is not run.
@@ -60,8 +61,8 @@ pub(crate) enum Reason {
     Invalid(String),
     /// It expired before it could be run.
     Expired,
-    /// It was revoked before it was run: by its id, or by the stamp that is named.
-    Revoked(Option<String>),
+    /// It was revoked before it was run.
+    Revoked(Revocation),
 }
 
 /// Admits deliveries.
@@ -97,19 +98,19 @@ impl Intake {
     }
 
     pub(crate) fn admit(&mut self, delivery: Delivery, now: SystemTime) -> Admission {
-        let Delivery { tag, queue, message, rank, .. } = delivery;
+        let Delivery { tag, message, rank, .. } = delivery;
         let message = match message {
             Ok(message) => message,
             Err(undecodable) => {
                 let reason = Reason::Undecodable(undecodable.error.to_string());
-                return Admission::Refused(Refused { tag, message: None, headers: None, spec: None, reason });
+                return unreadable(tag, reason);
             }
         };
         let (message, headers) = match task_message(message) {
             Ok(parts) => parts,
             Err(error) => {
                 let reason = Reason::Undecodable(error);
-                return Admission::Refused(Refused { tag, message: None, headers: None, spec: None, reason });
+                return unreadable(tag, reason);
             }
         };
         let (index, spec) = match self.tasks.get(headers.task.as_str()) {
@@ -118,13 +119,9 @@ impl Intake {
         };
         let times = Times::read(&headers, now);
         let refused = |headers, spec, message, reason| {
-            Admission::Refused(Refused {
-                tag: tag.clone(),
-                message: Some(message),
-                headers: Some(headers),
-                spec,
-                reason,
-            })
+            let tag = tag.clone();
+            let refused = Refused { tag, message: Some(message), headers: Some(headers), spec, reason };
+            Admission::Refused(Box::new(refused))
         };
         let message = Arc::new(message);
         let Some(spec) = spec else { return refused(headers, None, message, Reason::Unknown) };
@@ -146,16 +143,19 @@ impl Intake {
             }))
             .with_report_start(spec.track_started)
             .with_rank(rank)
-            .with_wants_result(!(spec.ignore_result || headers.ignore_result.unwrap_or_default()));
+            .with_wants_result(!spec.ignores(headers.ignore_result));
         let kind = spec.kind;
-        let in_flight =
-            Box::new(InFlight { tag, queue, headers, spec, message, started: None, acked: false });
+        let in_flight = Box::new(InFlight { tag, headers, spec, message, started: None, acked: false });
         let admitted = Admitted { kind, job, in_flight };
         match times.eta {
             Some(eta) if eta > now => Admission::Later(eta, admitted),
             _ => Admission::Now(admitted),
         }
     }
+}
+
+fn unreadable(tag: DeliveryTag, reason: Reason) -> Admission {
+    Admission::Refused(Box::new(Refused { tag, message: None, headers: None, spec: None, reason }))
 }
 
 /// The message as protocol 2, and its headers.

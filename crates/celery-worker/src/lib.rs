@@ -16,6 +16,7 @@ mod in_flight;
 mod intake;
 mod lamport;
 mod outbox;
+mod parking;
 mod python_repr;
 mod rates;
 mod report;

@@ -13,6 +13,7 @@ use celery_results::StoreResult;
 use crate::Config;
 use crate::in_flight::InFlight;
 use crate::intake::{Reason, Refused};
+use crate::revocation::Revocation;
 
 /// Makes results and log lines.
 #[derive(Debug)]
@@ -67,16 +68,16 @@ impl Reporter {
                 Some(self.store(in_flight, &meta, now))
             }
             Outcome::Failed(failure) if errors && !failure.stored => {
-                Some(self.failure(in_flight, State::Failure, failure, &failure.traceback, now))
+                let (traceback, children) = (Some(failure.traceback.as_str()), failure.children.as_deref());
+                let meta = Meta { state: State::Failure, result: &encode(failure), traceback, children };
+                Some(self.store(in_flight, &meta, now))
             }
-            Outcome::Retried { cause, traceback, stored: false, .. } if errors => Some(match cause {
-                Some(cause) => self.failure(in_flight, State::Retry, cause, traceback, now),
-                None => {
-                    let traceback = Some(traceback.as_str());
-                    let meta = Meta { state: State::Retry, result: "null", traceback, children: None };
-                    self.store(in_flight, &meta, now)
-                }
-            }),
+            Outcome::Retried { cause, traceback, children, stored: false, .. } if errors => {
+                let result = cause.as_ref().map_or_else(|| String::from("null"), encode);
+                let (traceback, children) = (Some(traceback.as_str()), children.as_deref());
+                let meta = Meta { state: State::Retry, result: &result, traceback, children };
+                Some(self.store(in_flight, &meta, now))
+            }
             Outcome::TimedOut { limit } if errors => {
                 let exception = ExceptionInfo::time_limit_exceeded(limit.as_secs_f64());
                 Some(self.plain(in_flight, State::Failure, &exception, now))
@@ -93,7 +94,7 @@ impl Reporter {
     pub(crate) fn refused(&self, refused: &Refused, now: SystemTime) -> Option<StoreResult> {
         let headers = refused.headers.as_ref()?;
         if let Some(spec) = &refused.spec
-            && (spec.ignore_result || headers.ignore_result.unwrap_or_default())
+            && spec.ignores(headers.ignore_result)
             && !spec.store_errors_even_if_ignored
         {
             return None;
@@ -153,24 +154,6 @@ impl Reporter {
         self.store(in_flight, &Meta { state, result: &result, traceback: None, children: None }, now)
     }
 
-    fn failure(
-        &self,
-        in_flight: &InFlight,
-        state: State,
-        failure: &Failure,
-        traceback: &str,
-        now: SystemTime,
-    ) -> StoreResult {
-        let exception = ExceptionInfo {
-            exc_type: failure.exc_type.clone(),
-            exc_message: failure.exc_message.clone(),
-            exc_module: Some(failure.exc_module.clone()),
-        };
-        let result = exception.encode();
-        let children = failure.children.as_deref();
-        self.store(in_flight, &Meta { state, result: &result, traceback: Some(traceback), children }, now)
-    }
-
     fn store(&self, in_flight: &InFlight, meta: &Meta<'_>, now: SystemTime) -> StoreResult {
         let headers = &in_flight.headers;
         let date_done = meta.state.is_ready().then(|| iso8601(now));
@@ -187,7 +170,7 @@ impl Reporter {
             kwargs: body.as_ref().map(|body| body.kwargs),
             worker: Some(&self.hostname),
             retries: Some(headers.retries),
-            queue: Some(&in_flight.queue),
+            queue: Some(&in_flight.message.properties.delivery_info.routing_key),
             stamped_headers: headers.stamped_headers.as_deref(),
             stamps: &headers.stamps,
         });
@@ -195,9 +178,25 @@ impl Reporter {
     }
 }
 
+/// An exception as it is stored.
+fn encode(failure: &Failure) -> String {
+    let exception = ExceptionInfo {
+        exc_type: failure.exc_type.clone(),
+        exc_message: failure.exc_message.clone(),
+        exc_module: Some(failure.exc_module.clone()),
+    };
+    exception.encode()
+}
+
 /// Says that a message came.
 pub(crate) fn log_received(in_flight: &InFlight) {
     tracing::info!("Task {}[{}] received", in_flight.name(), in_flight.headers.id);
+}
+
+/// Says that a message came and waits in the broker.
+pub(crate) fn log_parked(in_flight: &InFlight, due: SystemTime) {
+    let (name, id) = (in_flight.name(), &in_flight.headers.id);
+    tracing::info!("Task {name}[{id}] waits in the broker until {}", iso8601(due));
 }
 
 /// Says why a message is not run.
@@ -215,8 +214,10 @@ pub(crate) fn log_refused(refused: &Refused) {
              (task {name}[{id}]); add it to accept_content to allow it"
         ),
         Reason::Invalid(error) => tracing::error!("Received invalid task message {name}[{id}]: {error}"),
-        Reason::Expired | Reason::Revoked(None) => tracing::info!("Discarding revoked task: {name}[{id}]"),
-        Reason::Revoked(Some(stamp)) => {
+        Reason::Expired | Reason::Revoked(Revocation::Id) => {
+            tracing::info!("Discarding revoked task: {name}[{id}]")
+        }
+        Reason::Revoked(Revocation::Stamp(stamp)) => {
             tracing::info!("Discarding revoked task: {name}[{id}] (revoked by header: {stamp})");
         }
     }
@@ -240,7 +241,7 @@ pub(crate) fn log_ended(in_flight: &InFlight, outcome: &Outcome) {
         }
         Outcome::Retried { reason, .. } => tracing::info!("Task {name}[{id}] retry: {reason}"),
         Outcome::Ignored => tracing::info!("Task {name}[{id}] ignored"),
-        Outcome::Rejected { reason, .. } => tracing::warn!("Task {name}[{id}] rejected: {reason}"),
+        Outcome::Rejected { reason, .. } => tracing::warn!("Task {name}[{id}] {reason}"),
         Outcome::Terminated { signal } => {
             tracing::warn!("Task {name}[{id}] terminated: signal {signal}");
         }

@@ -5,20 +5,28 @@ use celery_scheduler::Revoked;
 
 use crate::python_repr;
 
-/// Why a task is revoked: `None` in it for its id, or the stamp, as the log shows it
-/// (`celery/worker/request.py: Request.revoked`).
-pub(crate) fn revocation(revoked: &Revoked, headers: &TaskHeaders) -> Option<Option<String>> {
+/// Why a task is revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Revocation {
+    /// By its id.
+    Id,
+    /// By a stamp, which is here as the log shows it.
+    Stamp(String),
+}
+
+/// Why a task is revoked, if it is (`celery/worker/request.py: Request.revoked`).
+pub(crate) fn revocation(revoked: &Revoked, headers: &TaskHeaders) -> Option<Revocation> {
     if revoked.is_empty() {
         return None;
     }
     if revoked.contains(&headers.id) {
-        return Some(None);
+        return Some(Revocation::Id);
     }
     let mut names = headers.stamped_headers.iter().flatten();
     names.find_map(|name| {
         let values = stamp_values(headers, name);
         let stamp = || python_repr::dict([(name.as_str(), python_repr::list(&values))]);
-        revoked.contains_stamp(name, &values).then(stamp).map(Some)
+        revoked.contains_stamp(name, &values).then(stamp).map(Revocation::Stamp)
     })
 }
 
@@ -60,8 +68,8 @@ mod tests {
         revoked.add_stamp("shop", "c");
         assert_eq!(revocation(&revoked, &headers), None);
         revoked.add_stamp("till", "7");
-        assert_eq!(revocation(&revoked, &headers), Some(Some("{'till': ['7']}".to_owned())));
+        assert_eq!(revocation(&revoked, &headers), Some(Revocation::Stamp("{'till': ['7']}".to_owned())));
         revoked.add("id", std::time::SystemTime::UNIX_EPOCH);
-        assert_eq!(revocation(&revoked, &headers), Some(None));
+        assert_eq!(revocation(&revoked, &headers), Some(Revocation::Id));
     }
 }

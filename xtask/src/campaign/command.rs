@@ -8,10 +8,11 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::campaign::report::Report;
-use crate::campaign::{crash, end_to_end, idle, lease, record};
+use crate::campaign::{crash, end_to_end, idle, lease};
 use crate::fuzz::{self, Fuzz};
 use crate::prepare::wheel::Profile;
 use crate::prepare::{environment, packages};
+use crate::record::Record;
 use crate::steps::Steps;
 
 #[derive(Debug, Args)]
@@ -108,7 +109,7 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
             Part::Idle => idle::run(command, steps)?,
         };
         if command.record {
-            record::keep(&report, &when()?)?;
+            record(&report)?;
         }
         reports.push(report);
     }
@@ -126,9 +127,14 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
     Ok(failed == 0)
 }
 
-/// The command as it was given, and the day.
-fn when() -> Result<String> {
+/// Keeps the table of a part in docs/evidence.md, with the command as it was given and the day.
+fn record(report: &Report) -> Result<()> {
     let output = Command::new("date").args(["-u", "+%F"]).output().context("cannot run date")?;
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--record").collect();
-    Ok(format!("`cargo xtask {}`, {}:", words.join(" "), String::from_utf8_lossy(&output.stdout).trim()))
+    let when =
+        format!("`cargo xtask {}`, {}:", words.join(" "), String::from_utf8_lossy(&output.stdout).trim());
+    let mark = format!("campaign {}", report.part);
+    let heading = format!("Campaign: {}", report.part);
+    let record = Record { file: "docs/evidence.md", mark: &mark, title: "Evidence", heading: &heading };
+    record.keep(&format!("{when}\n\n{}", report.table.text()))
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::campaign::command::Campaign;
 use crate::campaign::report::Report;
-use crate::prepare::environment;
+use crate::prepare::environment::{self, Purpose};
 use crate::prepare::interpreter::{self, Interpreter};
 use crate::prepare::wheel::Profile;
 use crate::steps::{self, Steps};
@@ -21,7 +21,13 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<Report> {
     let mut report = Report::new("end-to-end", Aligned::new(&header, &[2, 3, 4, 5]));
     for interpreter in &interpreters {
         for version in &versions {
-            let prepared = environment::prepare_for(steps, interpreter.clone(), version, Profile::Light)?;
+            let prepared = environment::prepare_for(
+                steps,
+                interpreter.clone(),
+                version,
+                Purpose::Tests,
+                Profile::Light,
+            )?;
             for seed in 1..=command.seeds {
                 let label = format!("python {} celery {version} seed {seed}", interpreter.version());
                 let mut runner = test::end_to_end(&prepared, command.filter.as_deref());

@@ -5,7 +5,6 @@ mod crash;
 mod end_to_end;
 mod idle;
 mod lease;
-mod record;
 mod report;
 
 pub(crate) use command::{Campaign, run};

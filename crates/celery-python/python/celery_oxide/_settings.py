@@ -15,7 +15,7 @@ from celery.worker.state import REVOKE_EXPIRES, REVOKES_MAX, SOFTWARE_INFO
 from celery.utils.serialization import jsonify
 from kombu.serialization import prepare_accept_content
 
-from celery_oxide._entry import Entry, rust_keeps_results
+from celery_oxide._entry import MESSAGE_DECIDES, Entry, rust_keeps_results
 from celery_oxide._errors import SettingsError
 from celery_oxide._panel import own_commands
 from celery_oxide._servers import broker_url, failover_strategy, result_options, transport_options, use_ssl
@@ -36,7 +36,6 @@ _UNSUPPORTED = {
     "worker_max_memory_per_child": "there are no child processes",
     "worker_max_tasks_per_child": "there are no child processes",
     "worker_pool": "tasks run on event loops and threads",
-    "task_reject_on_worker_lost": "a message that was not acknowledged always comes back",
     "result_compression": "results are stored by Python, slower",
 }
 
@@ -100,6 +99,7 @@ def collect(
         "result_extended": bool(conf.result_extended),
         "accept_content": sorted(prepare_accept_content(conf.accept_content)),
         "priority_order": str(_first(conf.get("worker_priority_order"), "celery")),
+        "eta_park_after": _eta_park_after(conf),
         "prefetch_multiplier": _first(options.get("prefetch_multiplier"), conf.worker_prefetch_multiplier),
         "purge": bool(options.get("purge")),
         "quiet": bool(options.get("quiet")),
@@ -177,6 +177,18 @@ def _seconds(value: Any) -> float | None:
     return float(value) if value else None
 
 
+def _eta_park_after(conf: Any) -> float | None:
+    """After how many seconds an ETA waits in the broker; ``None`` and 0: never."""
+    value = conf.get("worker_eta_park_after", 60)
+    try:
+        after = _seconds(value)
+    except (TypeError, ValueError):
+        after = -1.0
+    if after is not None and not 0 <= after < 1e9:
+        raise SettingsError(f"worker_eta_park_after must be a number of seconds, 0 or None for never, not {value!r}")
+    return after
+
+
 def _queue(queue: Any) -> dict[str, str]:
     exchange = queue.exchange
     return {
@@ -198,6 +210,7 @@ def _task(entry: Entry, conf: Any, options: dict[str, Any]) -> dict[str, Any]:
         "acks_on_failure": bool(_first(getattr(task, "acks_on_failure", None), either)),
         "acks_on_timeout": bool(_first(getattr(task, "acks_on_timeout", None), either)),
         "ignore_result": bool(task.ignore_result) or not entry.stores,
+        "message_decides": entry.stores and MESSAGE_DECIDES,
         "store_errors_even_if_ignored": bool(task.store_errors_even_if_ignored),
         "track_started": bool(task.track_started),
         "soft_time_limit": _first(task.soft_time_limit or None, options.get("soft_time_limit"), conf.task_soft_time_limit),

@@ -94,8 +94,12 @@ def _prepare_app(app: Any, instance: WorkerInstance) -> None:
         sender=instance.hostname, instance=instance, conf=app.conf, options=instance.options
     )
     check_privileges(app.conf.accept_content)
-    for module in _modules(instance.options.get("include")):
+    include = _modules(instance.options.get("include"))
+    for module in include:
         app.loader.import_task_module(module)
+    # celery/worker/worker.py: WorkController.setup_includes
+    task_modules = {type(task).__module__ for task in app.tasks.values()}
+    app.conf.include = tuple({*app.conf.include, *include, *task_modules})
     app.finalize()
     app.set_current()
     app.set_default()
@@ -130,7 +134,7 @@ def _serve(
 ) -> int:
     loops = [LoopThread(index, port, entries) for index, port in enumerate(engine.ports)]
     threads = SyncThreads(engine.pool)
-    host = HostThreads(engine.host, instance.app, instance, entries)
+    host = HostThreads(engine.host, instance.app, instance, entries, loops)
     signals.worker_process_init.send(sender=None)
     for loop in loops:
         loop.open()

@@ -1,13 +1,15 @@
 //! What becomes of a batch of deliveries, and of what was waiting.
 
-use celery_transport::Delivery;
+use std::time::SystemTime;
+
+use celery_transport::{Delivery, Settlement};
 
 use super::Engine;
 use crate::complete::Item;
 use crate::fetch::Fetched;
 use crate::in_flight::Admitted;
 use crate::intake::{Admission, Reason, Refused};
-use crate::report::{log_received, log_refused};
+use crate::report::{log_parked, log_received, log_refused};
 use crate::{Error, Result};
 
 impl Engine {
@@ -15,8 +17,10 @@ impl Engine {
         match answer {
             Some(Fetched::Batch(batch)) => {
                 // The next batch is on its way while this one is looked at.
-                let left = self.credit.available().saturating_sub(batch.len());
-                self.fetcher.ask(left.min(self.fetch_at_most()));
+                if !self.parking.is_full() {
+                    let left = self.credit.available().saturating_sub(batch.len());
+                    self.fetcher.ask(left.min(self.fetch_at_most()));
+                }
                 self.admit(batch);
             }
             Some(Fetched::Failed(error)) if error.is_transient() => {
@@ -42,10 +46,14 @@ impl Engine {
                 Admission::Now(admitted) => (None, admitted),
                 Admission::Later(due, admitted) => (Some(due), admitted),
                 Admission::Refused(refused) => {
-                    self.refuse(refused);
+                    self.refuse(*refused);
                     continue;
                 }
             };
+            if let Some(due) = due.filter(|due| self.parking.wants(*due, now)) {
+                self.park(due, admitted);
+                continue;
+            }
             log_received(&admitted.in_flight);
             let Some(admitted) = self.unless_revoked(admitted) else { continue };
             self.events.received(&admitted.in_flight);
@@ -56,6 +64,15 @@ impl Engine {
             }
         }
         self.executor.flush();
+    }
+
+    /// Has the broker keep a task that is due far ahead, unless it is revoked. Received is what the worker will run that
+    /// has it when it is due.
+    fn park(&mut self, due: SystemTime, admitted: Admitted) {
+        let Some(admitted) = self.unless_revoked(admitted) else { return };
+        log_parked(&admitted.in_flight, due);
+        self.parking.begin();
+        self.settle(Settlement::Park { tag: admitted.in_flight.tag, due });
     }
 
     pub(super) fn refuse(&mut self, refused: Refused) {

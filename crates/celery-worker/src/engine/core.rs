@@ -11,13 +11,16 @@ use celery_transport::{PriorityOrder, Settlement};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::Watch;
 use crate::complete::Item;
 use crate::consumed::Consumed;
 use crate::credit::Credit;
 use crate::events::{Dispatcher, Gauges, Heartbeat};
 use crate::fetch::Fetcher;
+use crate::host::Host;
 use crate::in_flight::{Admitted, InFlight};
 use crate::intake::Intake;
+use crate::parking::Parking;
 use crate::rates::RateLimits;
 use crate::report::Reporter;
 use crate::{Config, Exit, LamportClock, Phase, Result, Shutdown};
@@ -36,6 +39,7 @@ pub(crate) struct Engine {
     pub(crate) intake: Intake,
     pub(crate) credit: Credit,
     pub(crate) later: DueQueue<Admitted>,
+    pub(crate) parking: Parking,
     pub(crate) rates: RateLimits,
     pub(crate) revoked: Revoked,
     pub(crate) consumed: Consumed,
@@ -54,6 +58,8 @@ pub(crate) struct Engine {
     pub(crate) lamport: LamportClock,
     pub(crate) reporter: Arc<Reporter>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) watch: Watch,
+    pub(crate) host: Option<Arc<dyn Host>>,
     pub(crate) since: Instant,
     pub(crate) shutdown: Shutdown,
 }
@@ -81,13 +87,16 @@ impl Engine {
             self.start_due();
             self.ask_for_more();
             let due_in = self.due_in();
+            let watch_at = self.next_watch();
             tokio::select! {
                 biased;
                 () = &mut asked_to_stop => break,
                 Some(ask) = self.asks.recv() => self.answer(ask),
                 () = self.executor.changes(&mut changes) => self.on_changes(&mut changes),
                 answer = self.fetcher.answer() => failed = self.on_fetched(answer).err(),
+                () = self.parking.progress(), if self.parking.is_full() => {}
                 () = tokio::time::sleep(due_in.unwrap_or_default()), if due_in.is_some() => {}
+                () = until(watch_at) => self.watch(),
             }
         }
         let exit = self.stop().await;
@@ -101,7 +110,7 @@ impl Engine {
     }
 
     fn ask_for_more(&mut self) {
-        if self.backlog.load(Ordering::Relaxed) > MOST_UNCOMPLETED {
+        if self.backlog.load(Ordering::Relaxed) > MOST_UNCOMPLETED || self.parking.is_full() {
             return;
         }
         let starved = self.kinds.iter().any(|kind| self.executor.load(*kind).waiting == 0);
@@ -140,5 +149,13 @@ impl Engine {
     pub(super) fn count_active(&self) {
         let active = [Kind::Async, Kind::Sync].map(|kind| self.executor.load(kind).running);
         self.gauges.active.store(active.iter().sum(), Ordering::Relaxed);
+    }
+}
+
+/// Waits until `moment`, without one for ever.
+pub(super) async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }

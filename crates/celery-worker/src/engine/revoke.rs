@@ -13,15 +13,15 @@ use crate::complete::Item;
 use crate::in_flight::{Admitted, InFlight};
 use crate::intake::{Reason, Refused};
 use crate::python_repr;
-use crate::revocation::{revocation, stamp_values};
+use crate::revocation::{Revocation, revocation, stamp_values};
 
 impl Engine {
     /// Gives a message back that is to run; ends the others.
     pub(super) fn unless_revoked(&mut self, admitted: Admitted) -> Option<Admitted> {
         match revocation(&self.revoked, &admitted.in_flight.headers) {
             None => Some(admitted),
-            Some(stamp) => {
-                self.refuse(Refused::admitted(*admitted.in_flight, Reason::Revoked(stamp)));
+            Some(why) => {
+                self.refuse(Refused::admitted(*admitted.in_flight, Reason::Revoked(why)));
                 None
             }
         }
@@ -111,8 +111,8 @@ impl Engine {
         ended.extend(later.into_iter().map(|admitted| admitted.in_flight));
         let ids = ended.iter().map(|in_flight| in_flight.headers.id.clone()).collect();
         for in_flight in ended {
-            let stamp = revocation(&self.revoked, &in_flight.headers).flatten();
-            self.refuse(Refused::admitted(*in_flight, Reason::Revoked(stamp)));
+            let why = revocation(&self.revoked, &in_flight.headers).unwrap_or(Revocation::Id);
+            self.refuse(Refused::admitted(*in_flight, Reason::Revoked(why)));
         }
         ids
     }

@@ -41,13 +41,22 @@ impl Dispatcher {
         }
     }
 
-    /// A task has ended.
+    /// A task has ended. A message that was not acknowledged and is not now is told of besides
+    /// (`celery/worker/request.py: Request.reject`): before a failure, after anything else.
     pub(crate) fn ended(&self, in_flight: &InFlight, outcome: &Outcome) {
-        if self.tells_of(in_flight)
-            && let Some(kind) = ended(&in_flight.headers.id, outcome)
-        {
-            self.task(kind);
+        if !self.tells_of(in_flight) {
+            return;
         }
+        let id = in_flight.headers.id.as_str();
+        let rejected = in_flight
+            .rejection(outcome)
+            .map(|requeue| EventKind::TaskRejected(TaskRejected { uuid: id.into(), requeue }));
+        let ended = ended(id, outcome);
+        let in_order = match outcome {
+            Outcome::Failed(_) => [rejected, ended],
+            _ => [ended, rejected],
+        };
+        in_order.into_iter().flatten().for_each(|kind| self.task(kind));
     }
 
     /// A message is not run.
@@ -112,9 +121,11 @@ fn ended<'a>(id: &'a str, outcome: &'a Outcome) -> Option<EventKind<'a>> {
             exception: Some(cause.as_ref().map_or(reason.as_str(), |cause| cause.repr.as_str()).into()),
             traceback: Some(traceback.as_str().into()),
         }),
-        Outcome::Rejected { requeue, .. } => {
-            EventKind::TaskRejected(TaskRejected { uuid, requeue: *requeue })
-        }
+        Outcome::Rejected { requeue: false, reason, traceback } => EventKind::TaskFailed(TaskFailure {
+            uuid,
+            exception: Some(reason.as_str().into()),
+            traceback: Some(traceback.as_str().into()),
+        }),
         Outcome::TimedOut { limit } => EventKind::TaskFailed(TaskFailure {
             uuid,
             exception: Some(format!("TimeLimitExceeded({})", limit.as_secs_f64()).into()),
