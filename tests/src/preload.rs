@@ -27,14 +27,12 @@ pub fn number_of(id: &str) -> Option<usize> {
 
 /// Queues `count` messages for `tasks` in turn, the numbers from zero as their arguments.
 pub fn fill(redis: &RedisServer, client: &mut Client, tasks: &[&str], count: usize) -> Result<()> {
-    let mut templates =
-        tasks.iter().map(|task| Template::take(redis, client, task)).collect::<Result<Vec<_>>>()?;
+    let mut templates = Template::take_each(redis, client, tasks)?;
     let mut broker = redis.connect(0)?;
     for start in (0..count).step_by(BATCH) {
         let mut messages = Vec::new();
         for number in start..(start + BATCH).min(count) {
-            let kinds = templates.len();
-            messages.push(templates[number % kinds].message(number, &json!(number))?);
+            messages.push(templates[number % tasks.len()].message(number, &json!(number))?);
         }
         push(&mut broker, &messages)?;
     }
@@ -61,6 +59,11 @@ impl Template {
         let body: Value = serde_json::from_slice(&body).context("the sample's body is not JSON")?;
         ensure!(body[0] == json!([0]), "the sample has the arguments {}", body[0]);
         Ok(Self { message, body })
+    }
+
+    /// One of each of `tasks`.
+    pub fn take_each(redis: &RedisServer, client: &mut Client, tasks: &[&str]) -> Result<Vec<Self>> {
+        tasks.iter().map(|task| Self::take(redis, client, task)).collect()
     }
 
     /// Has the messages to come be due at `eta`, an ISO date.

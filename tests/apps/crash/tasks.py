@@ -12,8 +12,8 @@ app.conf.update(
     task_acks_late=True,
     broker_connection_retry_on_startup=True,
     broker_transport_options=json.loads(os.environ.get("TRANSPORT_OPTIONS", "{}")),
-    **json.loads(os.environ.get("SETTINGS", "{}")),
 )
+app.conf.update(json.loads(os.environ.get("SETTINGS", "{}")))
 effects = os.open(os.environ.get("EFFECTS", os.devnull), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 
@@ -37,6 +37,18 @@ async def work_async(n):
     await asyncio.sleep(n * 7919 % 101 / 200)
     mark("E", n)
     return n
+
+
+@app.task
+def touch(n):
+    mark("S", n)
+    mark("E", n)
+
+
+@app.task
+async def touch_async(n):
+    mark("S", n)
+    mark("E", n)
 
 
 @app.task

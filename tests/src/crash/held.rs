@@ -11,14 +11,18 @@ use crate::preload;
 use crate::redis::RedisServer;
 use crate::wait;
 
-/// The workers that were dead before, by the ids of their leases.
+/// The leases of the workers that are dead.
 #[derive(Debug, Default)]
-pub(super) struct Dead(HashSet<String>);
+pub(super) struct Dead {
+    known: HashSet<String>,
+    /// Those that still hold messages, with the numbers of their incarnations.
+    holding: Vec<(usize, String)>,
+}
 
 impl Dead {
-    /// The tasks that are leased to who joined since the last call: the worker that was killed now. Its last words have
-    /// arrived when the server has no connection but ours any more.
-    pub(super) fn held(&mut self, redis: &RedisServer) -> Result<HashSet<usize>> {
+    /// The tasks that are leased to who joined since the last call: incarnation `number`, which was killed now. Its last
+    /// words have arrived when the server has no connection but ours any more.
+    pub(super) fn held(&mut self, redis: &RedisServer, number: usize) -> Result<HashSet<usize>> {
         let mut broker = redis.connect(0)?;
         wait::until_true("the connections of the dead worker to end", Duration::from_secs(20), || {
             let clients: String = cmd("CLIENT").arg("LIST").query(&mut broker)?;
@@ -28,11 +32,29 @@ impl Dead {
             cmd("ZRANGE").arg("celery-oxide.workers").arg(0).arg(-1).query(&mut broker)?;
         let mut held = HashSet::new();
         for worker in workers {
-            if self.0.insert(worker.clone()) {
+            if self.known.insert(worker.clone()) {
                 held.extend(leased(&mut broker, &worker)?);
+                self.holding.push((number, worker));
             }
         }
         Ok(held)
+    }
+
+    /// The incarnations whose messages are all back in their queue since the last call.
+    pub(super) fn returned(&mut self, redis: &RedisServer) -> Result<Vec<usize>> {
+        if self.holding.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut broker = redis.connect(0)?;
+        let mut returned = Vec::new();
+        for (number, worker) in std::mem::take(&mut self.holding) {
+            if cmd("EXISTS").arg(format!("celery-oxide.worker.{worker}")).query(&mut broker)? {
+                self.holding.push((number, worker));
+            } else {
+                returned.push(number);
+            }
+        }
+        Ok(returned)
     }
 }
 

@@ -4,12 +4,14 @@
 //! last word of the dead process had arrived. So each repetition of a task can be judged exactly. It is explained when
 //! the worker that ran it before was killed, and the server still counted the task as not acknowledged then: its body was
 //! running, or had ended so short a time before that the acknowledgement had not arrived. Anything else is a fault.
+//!
+//! What a dead worker held can run again when it is back in its queue; from then on it waits its turn like all others.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::effects::Mark;
 
-/// How late a task may start after it could have.
+/// How long it may take until what a dead worker held is back in its queue, and how long nothing may start.
 const LATEST: f64 = 30.0;
 
 /// One worker process.
@@ -21,6 +23,8 @@ pub struct Incarnation {
     pub marks: Vec<Mark>,
     /// The tasks that it had taken and not acknowledged when it was killed.
     pub held: HashSet<usize>,
+    /// When all of them were back in their queue.
+    pub returned: Option<f64>,
 }
 
 /// One time that a task ran.
@@ -46,7 +50,7 @@ pub struct Verdict {
     pub longest_unacknowledged: f64,
     /// Repetitions that nothing explains, each in words.
     pub unexplained: Vec<String>,
-    /// The longest time between a kill and the next start of a task that the dead worker held, in seconds.
+    /// The longest time between a kill and when all that the dead worker held was back in its queue, in seconds.
     pub latest: f64,
     /// The longest time in which no task started though some had not yet, in seconds.
     pub longest_pause: f64,
@@ -79,7 +83,7 @@ pub fn judge(tasks: usize, from: f64, incarnations: &[Incarnation]) -> Verdict {
             repetition(task, pair[0], pair[1], incarnations, &mut verdict);
         }
     }
-    verdict.latest = latest(&runs, incarnations);
+    verdict.latest = latest(incarnations);
     verdict.longest_pause = longest_pause(from, &runs);
     verdict
 }
@@ -131,24 +135,13 @@ fn repetition(task: usize, first: Run, second: Run, incarnations: &[Incarnation]
     }
 }
 
-/// A task could run again from the last kill on at which its worker held it.
-fn latest(runs: &HashMap<usize, Vec<Run>>, incarnations: &[Incarnation]) -> f64 {
-    let mut losses: HashMap<usize, Vec<f64>> = HashMap::new();
-    for incarnation in incarnations {
-        if let Some(killed) = incarnation.killed {
-            for task in &incarnation.held {
-                losses.entry(*task).or_default().push(killed);
-            }
-        }
-    }
-    let mut latest: f64 = 0.0;
-    for (task, losses) in losses {
-        for run in runs.get(&task).into_iter().flatten() {
-            let last = losses.iter().copied().filter(|loss| *loss < run.began).reduce(f64::max);
-            latest = latest.max(last.map_or(0.0, |loss| run.began - loss));
-        }
-    }
-    latest
+fn latest(incarnations: &[Incarnation]) -> f64 {
+    let losers = incarnations.iter().filter(|incarnation| !incarnation.held.is_empty());
+    let times = losers.filter_map(|incarnation| {
+        let killed = incarnation.killed?;
+        Some(incarnation.returned.map_or(f64::INFINITY, |returned| returned - killed))
+    });
+    times.fold(0.0, f64::max)
 }
 
 /// Between two starts, up to the last of those that had not been before.
@@ -172,7 +165,8 @@ mod tests {
     }
 
     fn killed(at: f64, marks: &[Mark], held: &[usize]) -> Incarnation {
-        Incarnation { killed: Some(at), marks: marks.to_vec(), held: held.iter().copied().collect() }
+        let held = held.iter().copied().collect();
+        Incarnation { killed: Some(at), marks: marks.to_vec(), held, returned: Some(at + 6.0) }
     }
 
     fn lives(marks: &[Mark]) -> Incarnation {
@@ -220,16 +214,15 @@ mod tests {
     }
 
     #[test]
-    fn lateness_counts_from_the_last_loss() {
-        // Task 0 was held by both dead workers, the second of which never started it.
-        let first = killed(2.0, &[began(0, 1.0)], &[0]);
-        let second = killed(25.0, &[began(1, 24.0)], &[0, 1]);
-        let third = lives(&[began(0, 46.0), ended(0, 46.0), began(1, 46.0), ended(1, 46.0)]);
-        let verdict = judge(2, 0.0, &[first, second, third]);
-        assert_eq!((verdict.latest, verdict.longest_pause), (21.0, 23.0));
-        assert!(verdict.is_good());
-        let late = killed(2.0, &[began(0, 1.0)], &[0]);
-        assert!(!judge(1, 0.0, &[late, lives(&[began(0, 32.5), ended(0, 33.0)])]).is_good());
+    fn what_a_dead_worker_held_is_soon_back() {
+        let after = || lives(&[began(0, 8.0), ended(0, 9.0)]);
+        let is_good = |first: Incarnation| judge(1, 0.0, &[first, after()]).is_good();
+        let dead = || killed(2.0, &[began(0, 1.0)], &[0]);
+        assert!(is_good(dead()));
+        assert!(!is_good(Incarnation { returned: Some(32.5), ..dead() }));
+        assert!(!is_good(Incarnation { returned: None, ..dead() }));
+        let idle = Incarnation { killed: Some(0.5), ..Incarnation::default() };
+        assert!(judge(1, 0.0, &[idle, after()]).is_good());
     }
 
     #[test]

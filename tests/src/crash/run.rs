@@ -153,7 +153,7 @@ impl<'a> Stage<'a> {
             } else {
                 worker.kill()?;
                 incarnation.killed = Some(effects::now());
-                incarnation.held = self.dead.held(&self.redis)?;
+                incarnation.held = self.dead.held(&self.redis, self.incarnations.len())?;
             }
             incarnation.marks = effects::read(&file)?;
             self.note_done(&incarnation);
@@ -186,6 +186,9 @@ impl<'a> Stage<'a> {
             self.make_trouble()?;
             if read.elapsed() >= READING {
                 read = Instant::now();
+                for returned in self.dead.returned(&self.redis)? {
+                    self.incarnations[returned].returned = Some(effects::now());
+                }
                 let ended = effects::read(file)?.into_iter().filter(|mark| mark.ended);
                 let now_done: HashSet<usize> = ended.map(|mark| mark.task).collect();
                 let done = self.done.union(&now_done).count();

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::campaign::report::Report;
-use crate::campaign::{crash, end_to_end};
+use crate::campaign::{crash, end_to_end, idle, lease};
 use crate::fuzz::{self, Fuzz};
 use crate::prepare::wheel::Profile;
 use crate::prepare::{environment, packages};
@@ -44,6 +44,12 @@ pub(crate) struct Campaign {
     /// Crash only these: `worker`, `server` (and workers), `connections` (and workers).
     #[arg(long, value_delimiter = ',', default_values_t = Trouble::ALL)]
     pub(crate) trouble: Vec<Trouble>,
+    /// How long the tasks and ETAs are that outlast their lease.
+    #[arg(long, default_value_t = 10.0)]
+    pub(crate) minutes: f64,
+    /// How many workers are idle.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) workers: usize,
     /// Compile the engine as users get it, except for the end-to-end tests.
     #[arg(long)]
     release: bool,
@@ -79,6 +85,10 @@ enum Part {
     Fuzz,
     /// `acks_late` tasks while workers, servers and connections are killed.
     Crash,
+    /// Tasks and ETAs that outlast their lease and the visibility timeout.
+    Lease,
+    /// What idle workers cost the server, and a task among them.
+    Idle,
 }
 
 #[expect(clippy::print_stdout, reason = "the result of the command")]
@@ -95,9 +105,11 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
                 Report { passed, failed, ..Report::new("fuzz", table) }
             }
             Part::Crash => crash::run(command, steps)?,
+            Part::Lease => lease::run(command, steps)?,
+            Part::Idle => idle::run(command, steps)?,
         };
         if command.record {
-            keep(&report)?;
+            record(&report)?;
         }
         reports.push(report);
     }
@@ -115,17 +127,14 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
     Ok(failed == 0)
 }
 
-/// Keeps the table of a part in docs/evidence.md.
-fn keep(report: &Report) -> Result<()> {
+/// Keeps the table of a part in docs/evidence.md, with the command as it was given and the day.
+fn record(report: &Report) -> Result<()> {
+    let output = Command::new("date").args(["-u", "+%F"]).output().context("cannot run date")?;
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--record").collect();
+    let when =
+        format!("`cargo xtask {}`, {}:", words.join(" "), String::from_utf8_lossy(&output.stdout).trim());
     let mark = format!("campaign {}", report.part);
     let heading = format!("Campaign: {}", report.part);
     let record = Record { file: "docs/evidence.md", mark: &mark, title: "Evidence", heading: &heading };
-    record.keep(&format!("{}\n\n{}", when()?, report.table.text()))
-}
-
-/// The command as it was given, and the day.
-fn when() -> Result<String> {
-    let output = Command::new("date").args(["-u", "+%F"]).output().context("cannot run date")?;
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--record").collect();
-    Ok(format!("`cargo xtask {}`, {}:", words.join(" "), String::from_utf8_lossy(&output.stdout).trim()))
+    record.keep(&format!("{when}\n\n{}", report.table.text()))
 }

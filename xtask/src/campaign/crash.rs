@@ -22,7 +22,7 @@ const HEADER: [&str; 14] = [
     "again: not acked",
     "ms since end",
     "unexplained",
-    "latest s",
+    "back after s",
     "pause s",
     "seconds",
     "result",

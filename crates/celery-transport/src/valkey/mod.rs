@@ -1,7 +1,7 @@
 //! The driver for Valkey and Redis 6.2 or later, wire compatible with kombu's Redis transport.
 //!
 //! The keys are kombu's: a list per queue and priority step, `unacked` and `unacked_index` for what is delivered and not
-//! settled, `_kombu.binding.<exchange>` for routing. Stock workers and producers share them. Three keys are ours, under
+//! settled, `_kombu.binding.<exchange>` for routing. Stock workers and producers share them. Four keys are ours, under
 //! `global_keyprefix` like all others:
 //!
 //! | key | type | meaning |
