@@ -19,6 +19,7 @@ mod restart;
 mod results;
 mod retry;
 mod revoke;
+mod rolling;
 mod routing;
 mod rust_client;
 mod shutdown;

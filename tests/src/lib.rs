@@ -16,6 +16,7 @@ pub mod paths;
 pub mod preload;
 pub mod proxy;
 pub mod redis;
+pub mod rolling;
 pub mod scene;
 pub mod venv;
 pub mod wait;

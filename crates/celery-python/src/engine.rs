@@ -183,6 +183,11 @@ impl Engine {
         }
     }
 
+    /// Whether the process is to start again.
+    fn wants_restart(&self) -> bool {
+        self.shutdown.wants_restart()
+    }
+
     /// Asks for a warm shutdown.
     fn stop(&self) {
         self.shutdown.warm();

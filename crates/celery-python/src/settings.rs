@@ -75,6 +75,7 @@ pub(crate) struct Settings {
     pub(crate) clock: u64,
     pub(crate) soft_shutdown_timeout: f64,
     pub(crate) soft_shutdown_on_idle: bool,
+    pub(crate) max_stuck: Option<usize>,
     pub(crate) tasks: Vec<TaskSettings>,
 }
 
@@ -143,6 +144,7 @@ impl Settings {
         config.revoke_expires = seconds(self.revoke_expires).unwrap_or_default();
         config.soft_shutdown_timeout = seconds(self.soft_shutdown_timeout).unwrap_or_default();
         config.soft_shutdown_on_idle = self.soft_shutdown_on_idle;
+        config.max_stuck = self.max_stuck;
         config.log_values = self.loglevel <= LogLevel::Info;
         Ok(config)
     }

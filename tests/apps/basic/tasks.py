@@ -8,6 +8,8 @@ import time
 import redis
 from celery import Celery
 
+STARTED = time.time()
+
 app = Celery("basic", broker=os.environ.get("BROKER_URL"), backend=os.environ.get("RESULT_URL"))
 app.conf.update(broker_connection_retry_on_startup=True, **json.loads(os.environ.get("SETTINGS", "{}")))
 if "QUEUES" in os.environ:
@@ -100,4 +102,4 @@ def again(self):
 @app.task
 def environment():
     """What the options of the worker changed."""
-    return {"cwd": os.getcwd(), "pid": os.getpid()}
+    return {"cwd": os.getcwd(), "pid": os.getpid(), "started": STARTED}

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::campaign::report::Report;
-use crate::campaign::{crash, end_to_end, idle, lease};
+use crate::campaign::{crash, end_to_end, idle, lease, rolling};
 use crate::fuzz::{self, Fuzz};
 use crate::prepare::wheel::Profile;
 use crate::prepare::{environment, packages};
@@ -89,6 +89,8 @@ enum Part {
     Lease,
     /// What idle workers cost the server, and a task among them.
     Idle,
+    /// Workers that are replaced one after the other under load.
+    Rolling,
 }
 
 #[expect(clippy::print_stdout, reason = "the result of the command")]
@@ -107,6 +109,7 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
             Part::Crash => crash::run(command, steps)?,
             Part::Lease => lease::run(command, steps)?,
             Part::Idle => idle::run(command, steps)?,
+            Part::Rolling => rolling::run(command, steps)?,
         };
         if command.record {
             record(&report)?;

@@ -6,5 +6,6 @@ mod end_to_end;
 mod idle;
 mod lease;
 mod report;
+mod rolling;
 
 pub(crate) use command::{Campaign, run};

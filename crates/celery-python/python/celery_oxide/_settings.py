@@ -138,6 +138,7 @@ def _control(app: Any, options: dict[str, Any]) -> dict[str, Any]:
         "revoke_expires": float(REVOKE_EXPIRES),
         "soft_shutdown_timeout": float(conf.get("worker_soft_shutdown_timeout") or 0.0),
         "soft_shutdown_on_idle": bool(conf.get("worker_enable_soft_shutdown_on_idle")),
+        "max_stuck": int(_first(conf.get("worker_max_stuck_tasks"), 64)) or None,
     }
 
 
