@@ -50,6 +50,12 @@ impl Panel {
         &self.0.lamport
     }
 
+    /// Tells the engine that commands may have come that were not heard.
+    pub(super) async fn missed(&self) {
+        // The engine may have ended.
+        let _ = self.0.engine.send(Ask::Missed).await;
+    }
+
     /// Takes a request: the engine has it when this returns, the answer follows.
     pub(super) async fn take(&self, request: ControlRequest) {
         tracing::debug!("pidbox received method {}", request.method);

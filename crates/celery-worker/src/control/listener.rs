@@ -10,7 +10,7 @@ use super::{Panel, matcher};
 /// How long to wait before listening is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Listens for requests until it is dropped.
+/// Listens for requests until it is dropped. What others were told while the connection was down is asked of them.
 pub(crate) async fn listen(panel: Panel, mut subscription: Box<dyn Subscription>) {
     let mut away = false;
     loop {
@@ -20,10 +20,10 @@ pub(crate) async fn listen(panel: Panel, mut subscription: Box<dyn Subscription>
                 broadcast.message
             }
             Err(error) => {
-                if !away {
+                if !std::mem::replace(&mut away, true) {
                     tracing::debug!("Not listening to commands for now: {error}");
+                    panel.missed().await;
                 }
-                away = true;
                 if !error.is_transient() {
                     tracing::error!("No commands are listened to any more: {error}");
                     return;
