@@ -3,7 +3,9 @@
 mod chart;
 mod command;
 mod eta;
+mod events;
 mod measure;
+mod monitor;
 mod preload;
 mod process_tree;
 mod protocol;

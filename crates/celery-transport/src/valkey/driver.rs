@@ -37,7 +37,8 @@ impl Valkey {
     ///
     /// # Errors
     ///
-    /// [`Error::Url`], [`Error::Option`] and [`Error::Setting`], which name what cannot be used.
+    /// [`Error::Url`](crate::Error::Url), [`Error::Option`](crate::Error::Option) and
+    /// [`Error::Setting`](crate::Error::Setting), which name what cannot be used.
     pub fn new(url: &str, options: &ConnectOptions) -> Result<Self> {
         let client_name = options.client_name.clone();
         let order = options.priority_order;
