@@ -3,6 +3,7 @@
 mod bad_input;
 mod banner;
 mod blocked;
+mod brokers;
 mod canvas;
 mod concurrency;
 mod control;

@@ -75,7 +75,7 @@ impl ValkeySubscription {
             (None, Ok(message)) => message.properties.delivery_info.routing_key.clone(),
             (None, Err(_)) => String::new(),
         };
-        Broadcast { routing_key, message }
+        Broadcast::new(routing_key, message)
     }
 
     fn lost(&mut self, reason: impl ToString) -> Error {

@@ -15,6 +15,7 @@ mod proxy;
 mod publishing;
 mod replies;
 mod settling;
+mod several;
 mod sorted;
 mod sorted_due;
 mod sorted_order;
