@@ -17,10 +17,10 @@ const SHORTEST_BINDING: Duration = Duration::from_secs(3600);
 /// Binds queues to their exchanges: one round trip for each exchange.
 ///
 /// A table that is a sorted set stays one. Its producers are celery-redis-plus's or celery-asyncio's, which one line says:
-/// stock ones fail there.
+/// stock ones fail there. Returns whether there is such a table.
 ///
 /// Source: `kombu/transport/redis.py: Channel._queue_bind`, `Channel._binding_ttl`.
-pub(super) async fn declare(connection: &Connection, keys: &Keys, queues: &[Queue]) -> Result<()> {
+pub(super) async fn declare(connection: &Connection, keys: &Keys, queues: &[Queue]) -> Result<bool> {
     let mut exchanges: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for queue in queues.iter().filter(|queue| !queue.exchange.is_empty()) {
         let kept = queue.expires.map(|expires| (2 * expires.as_millis()).max(SHORTEST_BINDING.as_millis()));
@@ -47,7 +47,7 @@ pub(super) async fn declare(connection: &Connection, keys: &Keys, queues: &[Queu
             connection.url()
         );
     }
-    Ok(())
+    Ok(!sorted.is_empty())
 }
 
 /// Refuses queues that are bound to fanout exchanges: those are not kept in lists.

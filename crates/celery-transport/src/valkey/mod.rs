@@ -83,6 +83,8 @@ mod reply;
 mod script;
 mod session;
 mod sorted;
+mod stream_reader;
+mod streams;
 mod subscription;
 mod triple;
 mod visibility;

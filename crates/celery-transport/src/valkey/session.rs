@@ -17,7 +17,9 @@ use fred::{
 
 use tokio::sync::Notify;
 
-use super::{counters::Counters, held::Held, keys::Keys, options::Options, origin::Origin, reply};
+use super::{
+    counters::Counters, held::Held, keys::Keys, options::Options, origin::Origin, reply, streams::Hints,
+};
 use crate::{Queue, Result};
 
 /// One consumer as the server sees it.
@@ -26,6 +28,7 @@ pub(super) struct Session {
     pub(super) commands: Arc<Connection>,
     pub(super) keys: Arc<Keys>,
     pub(super) options: Arc<Options>,
+    pub(super) hints: Arc<Hints>,
     /// The worker id: new for every consumer.
     pub(super) worker: String,
     /// The hash of our lease.
@@ -39,13 +42,19 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(commands: Arc<Connection>, keys: Arc<Keys>, options: Arc<Options>) -> Self {
+    pub(super) fn new(
+        commands: Arc<Connection>,
+        keys: Arc<Keys>,
+        options: Arc<Options>,
+        hints: Arc<Hints>,
+    ) -> Self {
         let worker = uuid::Uuid::new_v4().to_string();
         Self {
             commands,
             lease: keys.lease(&worker),
             keys,
             options,
+            hints,
             worker,
             held: Held::default(),
             counters: Counters::default(),

@@ -22,6 +22,7 @@ mod sorted_order;
 mod sorted_parking;
 mod sorted_publishing;
 mod statistics;
+mod streams;
 mod subscribing;
 mod support;
 mod switching;
