@@ -11,6 +11,7 @@ mod eta;
 mod events;
 mod flags;
 mod limits;
+mod neighbours;
 mod page;
 mod priorities;
 mod request;

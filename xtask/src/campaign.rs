@@ -14,7 +14,7 @@ use crate::prepare::{environment, packages};
 use crate::record::Record;
 use crate::steps::{self, Steps};
 use crate::table::Aligned;
-use crate::{process, test};
+use crate::{neighbours, process, test};
 
 /// Where the last figures are kept.
 const RECORD: Record<'_> =
@@ -52,6 +52,7 @@ pub(crate) struct Campaign {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
     EndToEnd,
+    Neighbours,
     Fuzz,
 }
 
@@ -69,6 +70,10 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
     let mut reports = Vec::new();
     if chosen(Part::EndToEnd) {
         reports.push(end_to_end(command, steps)?);
+    }
+    if chosen(Part::Neighbours) {
+        let (table, passed, failed) = neighbours::run(steps)?;
+        reports.push(Report { table, passed, failed });
     }
     if chosen(Part::Fuzz) {
         let fuzz = Fuzz { targets: &command.fuzz_target, minutes: command.fuzz_minutes };

@@ -136,7 +136,8 @@ impl Options {
                 "sentinel_kwargs" => options.access.sentinel_kwargs = option.object()?,
                 // How redis-py manages its sockets and pool, and how kombu waits and retries. This driver has three
                 // connections with limits of its own, which it keeps alive and looks after, waits without polling and
-                // reconnects by itself.
+                // reconnects by itself. The last ones are celery-redis-plus's and celery-asyncio's: how their clients
+                // wait, and how far back they read.
                 "socket_keepalive"
                 | "socket_keepalive_options"
                 | "max_connections"
@@ -148,7 +149,12 @@ impl Options {
                 | "interval_start"
                 | "interval_step"
                 | "interval_max"
-                | "retry_policy" => {}
+                | "retry_policy"
+                | "blocking_timeout"
+                | "block_timeout"
+                | "stream_maxlen"
+                | "stream_read_count"
+                | "stream_max_age" => {}
                 "ack_emulation" if option.flag()? => {}
                 "body_encoding" if value == "base64" => {}
                 "ack_emulation" => {
