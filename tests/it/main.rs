@@ -7,6 +7,7 @@ mod brokers;
 mod canvas;
 mod concurrency;
 mod control;
+mod dead_letters;
 mod eta;
 mod events;
 mod flags;
