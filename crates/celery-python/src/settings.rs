@@ -21,7 +21,8 @@ pub(crate) struct Settings {
     pub(crate) hostname: String,
     pub(crate) versions: String,
     pub(crate) app: String,
-    pub(crate) broker_url: String,
+    /// The first is where tasks publish; all are consumed from.
+    pub(crate) broker_urls: Vec<String>,
     pub(crate) broker_transport_options: Map<String, Value>,
     pub(crate) broker_use_ssl: Option<Value>,
     pub(crate) broker_failover_strategy: Option<String>,

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import time
 
 import redis
@@ -103,3 +104,13 @@ def again(self):
 def environment():
     """What the options of the worker changed."""
     return {"cwd": os.getcwd(), "pid": os.getpid(), "started": STARTED}
+
+
+@app.task(acks_late=True)
+def end_the_worker(name):
+    """Takes its worker with it, unless it was told otherwise meanwhile."""
+    note("attempts", name)
+    with redis.Redis.from_url(os.environ["NOTES_URL"]) as notes:
+        if notes.get("harmless"):
+            return name
+    os.kill(os.getpid(), signal.SIGKILL)

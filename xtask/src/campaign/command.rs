@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::campaign::report::Report;
 use crate::campaign::{crash, end_to_end, idle, lease, rolling};
 use crate::fuzz::{self, Fuzz};
+use crate::neighbours;
 use crate::prepare::wheel::Profile;
 use crate::prepare::{environment, packages};
 use crate::record::Record;
@@ -91,6 +92,8 @@ enum Part {
     Idle,
     /// Workers that are replaced one after the other under load.
     Rolling,
+    /// Clients of celery-redis-plus and celery-asyncio.
+    Neighbours,
 }
 
 #[expect(clippy::print_stdout, reason = "the result of the command")]
@@ -110,6 +113,10 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
             Part::Lease => lease::run(command, steps)?,
             Part::Idle => idle::run(command, steps)?,
             Part::Rolling => rolling::run(command, steps)?,
+            Part::Neighbours => {
+                let (table, passed, failed) = neighbours::run(steps)?;
+                Report { passed, failed, ..Report::new("neighbours", table) }
+            }
         };
         if command.record {
             record(&report)?;

@@ -18,7 +18,7 @@ from kombu.serialization import prepare_accept_content
 from celery_oxide._entry import MESSAGE_DECIDES, Entry, rust_keeps_results
 from celery_oxide._errors import SettingsError
 from celery_oxide._panel import own_commands
-from celery_oxide._servers import broker_url, failover_strategy, result_options, transport_options, use_ssl
+from celery_oxide._servers import broker_urls, failover_strategy, result_options, transport_options, use_ssl
 
 
 #: Settings that a stock worker reads and this one does not honour yet, and what holds instead.
@@ -31,7 +31,7 @@ _UNSUPPORTED = {
     "worker_cancel_long_running_tasks_on_connection_loss": "tasks go on while the broker is away",
     "worker_consumer": "messages are fetched by the engine",
     "worker_deduplicate_successful_tasks": "redelivered tasks run again",
-    "worker_eta_task_limit": "ETA tasks are held without a bound",
+    "worker_eta_task_limit": "what is due within worker_eta_park_after is held without a bound, the rest waits in the broker",
     "worker_log_format": "the worker's own lines have Celery's default format",
     "worker_max_memory_per_child": "there are no child processes",
     "worker_max_tasks_per_child": "there are no child processes",
@@ -85,7 +85,7 @@ def collect(
         "versions": f"Celery {celery_version}, {platform.python_implementation()} "
         f"{platform.python_version()}, {platform.system()} {platform.machine()}",
         "app": f"{app.main or '__main__'} ({options.get('app') or type(app).__name__})",
-        "broker_url": broker_url(conf),
+        "broker_urls": broker_urls(conf, options.get("broker")),
         "broker_transport_options": transport_options(conf, "broker_transport_options"),
         "broker_use_ssl": use_ssl(conf, "broker_use_ssl"),
         "broker_failover_strategy": failover_strategy(conf),

@@ -89,6 +89,8 @@ mod reply;
 mod script;
 mod session;
 mod sorted;
+mod stream_reader;
+mod streams;
 mod subscription;
 mod triple;
 mod visibility;
