@@ -9,6 +9,7 @@ pub mod client;
 pub mod http;
 pub mod paths;
 pub mod redis;
+pub mod said;
 pub mod scene;
 pub mod venv;
 pub mod wait;

@@ -1,5 +1,7 @@
 //! The binary, without an interpreter, a broker or a worker: what it says and its exit codes.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
+
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
