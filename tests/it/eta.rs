@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Result, ensure};
 use celery_oxide_tests::scene::Scene;
 use celery_oxide_tests::wait;
+use celery_oxide_tests::worker::Front;
 use serde_json::json;
 
 /// How late a due task may start on a machine that does little else.
@@ -106,5 +107,74 @@ fn a_task_past_its_expiry_is_revoked() -> Result<()> {
         let error = outcome.error.map(|error| error.kind).unwrap_or_default();
         ensure!(error == "TaskRevokedError", "get() raised {error}");
     }
+    Ok(())
+}
+
+/// The setting, as low as it goes: what is due later than five seconds waits in the broker.
+const PARK: &str = r#"{"worker_eta_park_after": 1}"#;
+
+#[test]
+fn a_far_eta_waits_in_the_broker_and_another_worker_runs_it_on_time() -> Result<()> {
+    let mut scene = Scene::open_alone("basic")?;
+    scene.set_env("SETTINGS", PARK);
+    let mut client = scene.client()?;
+    let mut first = scene.worker(&[])?;
+    // The first task of its kind pays for what only a first task pays for.
+    client.run("tasks.stamp_async", json!([]))?.success()?;
+    let before = now()?;
+    let id = client.send_with("tasks.stamp_async", json!([]), json!({"countdown": 9}))?;
+    first.wait_log(&format!("tasks.stamp_async[{id}] waits in the broker until "), Duration::from_secs(5))?;
+    wait::until_true("the worker to let go of it", Duration::from_secs(5), || Ok(scene.parked()? == 1))?;
+    ensure!(scene.unacked()? == 1, "its message is not where stock workers look for it");
+    // Nothing is left of it in this worker, so its death costs no time.
+    first.kill()?;
+    ensure!(!first.log()?.contains(&format!("{id}] received")), "it was received before it was due");
+
+    let second = scene.worker(&[])?;
+    client.run("tasks.stamp_async", json!([]))?.success()?;
+    let ran = client.get(&id, 20.0)?.success()?.as_f64().unwrap_or(0.0);
+    let late = ran - before - 9.0;
+    ensure!(late >= 0.0, "it ran {:.3} s early", -late);
+    ensure!(late <= 0.5, "it started late, by {late:.3} s");
+    let log = second.log()?;
+    ensure!(log.matches(&format!("{id}] received")).count() == 1, "it was not received once:\n{log}");
+    ensure!(!log.contains("waits in the broker"), "it was parked again:\n{log}");
+    ensure!(scene.parked()? == 0 && scene.unacked()? == 0);
+    Ok(())
+}
+
+#[test]
+fn a_parked_task_survives_a_return_to_stock_workers() -> Result<()> {
+    let mut scene = Scene::open("basic")?;
+    let settings = json!({
+        "worker_eta_park_after": 1,
+        "broker_transport_options":
+            {"visibility_timeout": 30, "unacked_restore_interval": 1, "unacked_restore_throttle": 1},
+    });
+    scene.set_env("SETTINGS", &settings.to_string());
+    let mut client = scene.client()?;
+    let mut ours = scene.worker(&[])?;
+    let before = now()?;
+    let id = client.send_with("tasks.stamp", json!([]), json!({"countdown": 12}))?;
+    wait::until_true("the worker to let go of it", Duration::from_secs(5), || Ok(scene.parked()? == 1))?;
+    ensure!(ours.terminate(Duration::from_secs(15))? == 0);
+    let _stock = scene.worker_spec().front(Front::Stock).args(&["-P", "solo"]).start()?;
+    let ran = client.get(&id, 60.0)?.success()?.as_f64().unwrap_or(0.0);
+    ensure!(ran >= before + 12.0, "it ran {:.3} s early", before + 12.0 - ran);
+    Ok(())
+}
+
+#[test]
+fn parking_can_be_turned_off() -> Result<()> {
+    let mut scene = Scene::open("basic")?;
+    scene.set_env("SETTINGS", r#"{"worker_eta_park_after": 0}"#);
+    let mut client = scene.client()?;
+    let worker = scene.worker(&[])?;
+    let id = client.send_with("tasks.add", json!([1, 2]), json!({"countdown": 3600}))?;
+    worker.wait_log(&format!("{id}] received"), Duration::from_secs(5))?;
+    ensure!(scene.parked()? == 0);
+    scene.set_env("SETTINGS", r#"{"worker_eta_park_after": "soon"}"#);
+    let (code, log) = scene.worker_spec().run(Duration::from_secs(20))?;
+    ensure!(code != 0 && log.contains("worker_eta_park_after must be a number of seconds"), "{code}: {log}");
     Ok(())
 }

@@ -2,9 +2,12 @@
 
 mod bad_input;
 mod banner;
+mod blocked;
 mod canvas;
 mod concurrency;
+mod control;
 mod eta;
+mod events;
 mod flags;
 mod limits;
 mod operate;
@@ -14,6 +17,7 @@ mod request;
 mod restart;
 mod results;
 mod retry;
+mod revoke;
 mod routing;
 mod rust_client;
 mod rust_workers;

@@ -106,6 +106,11 @@ impl Scene {
         Ok(::redis::cmd("HLEN").arg("unacked").query(&mut self.redis.connect(0)?)?)
     }
 
+    /// How many messages wait in the broker for their ETA.
+    pub fn parked(&self) -> Result<usize> {
+        Ok(::redis::cmd("ZCARD").arg("celery-oxide.parked").query(&mut self.redis.connect(0)?)?)
+    }
+
     /// What the tasks noted under `key` with `notes.add`: a list in database 2.
     pub fn notes(&self, key: &str) -> Result<Vec<String>> {
         Ok(::redis::cmd("LRANGE").arg(key).arg(0).arg(-1).query(&mut self.redis.connect(2)?)?)

@@ -1,4 +1,6 @@
-"""Reads results as any client does."""
+"""Reads results as any client does, and writes times as Celery does."""
+
+from datetime import datetime, timezone
 
 from tasks import app
 
@@ -6,3 +8,8 @@ from tasks import app
 def wrong(pairs):
     """How many of the `[id, value]` pairs `AsyncResult.get` does not confirm."""
     return sum(app.AsyncResult(id).get(timeout=10) != value for id, value in pairs)
+
+
+def etas(stamps):
+    """Write times, in seconds since the epoch, as the ETA of a task is written."""
+    return [datetime.fromtimestamp(stamp, timezone.utc).isoformat() for stamp in stamps]

@@ -1,6 +1,7 @@
 """The tasks that are measured: as little as a task can do, as a coroutine and as a function."""
 
 import os
+import time
 
 from celery import Celery
 
@@ -15,3 +16,9 @@ async def noop(n):
 @app.task
 def noop_sync(n):
     return n
+
+
+@app.task
+async def late(due):
+    """By how many seconds it started after it was due, seconds since the epoch."""
+    return time.time() - due

@@ -4,21 +4,21 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use celery_oxide_tests::paths;
 use clap::{Args, ValueEnum};
 
 use crate::fuzz::{self, Fuzz};
+use crate::prepare::environment::Purpose;
 use crate::prepare::interpreter::{self, Interpreter};
 use crate::prepare::wheel::Profile;
 use crate::prepare::{environment, packages};
+use crate::record::Record;
 use crate::steps::{self, Steps};
 use crate::table::Aligned;
 use crate::{process, test};
 
-/// Where the last figures are kept, between these two lines.
-const RECORD: &str = "docs/evidence.md";
-const BEGIN: &str = "<!-- campaign: begin -->";
-const END: &str = "<!-- campaign: end -->";
+/// Where the last figures are kept.
+const RECORD: Record<'_> =
+    Record { file: "docs/evidence.md", mark: "campaign", title: "Evidence", heading: "Campaign" };
 
 #[derive(Debug, Args)]
 pub(crate) struct Campaign {
@@ -83,7 +83,7 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
     println!("{} passed, {failed} failed", sum(|report| report.passed));
     if command.record {
         let tables: Vec<String> = reports.iter().map(|report| report.table.text()).collect();
-        record(&tables.join("\n\n"))?;
+        RECORD.keep(&tables.join("\n\n"))?;
     }
     Ok(failed == 0)
 }
@@ -96,7 +96,13 @@ fn end_to_end(command: &Campaign, steps: &Steps) -> Result<Report> {
     let (mut passed, mut failed) = (0, 0);
     for interpreter in &interpreters {
         for version in &versions {
-            let prepared = environment::prepare_for(steps, interpreter.clone(), version, Profile::Light)?;
+            let prepared = environment::prepare_for(
+                steps,
+                interpreter.clone(),
+                version,
+                Purpose::Tests,
+                Profile::Light,
+            )?;
             for seed in 1..=command.seeds {
                 let label = format!("python {} celery {version} seed {seed}", interpreter.version());
                 let mut runner = test::end_to_end(&prepared, command.filter.as_deref());
@@ -151,24 +157,6 @@ fn celery_versions(text: &str) -> Result<Vec<String>> {
         }
         _ => bail!("{text} is no range of Celery versions such as 5.4..5.7"),
     }
-}
-
-/// Puts the tables between the two marks of docs/evidence.md, or at its end where there are none.
-fn record(tables: &str) -> Result<()> {
-    let path = paths::workspace().join(RECORD);
-    let text = match path.exists() {
-        true => std::fs::read_to_string(&path).with_context(|| format!("cannot read {RECORD}"))?,
-        false => "# Evidence\n".to_owned(),
-    };
-    let marked = format!("{BEGIN}\n\n{tables}\n\n{END}");
-    let recorded = match (text.find(BEGIN), text.find(END)) {
-        (Some(begin), Some(end)) if begin < end => {
-            format!("{}{marked}{}", &text[..begin], &text[end + END.len()..])
-        }
-        (None, None) => format!("{}\n\n## Campaign\n\n{marked}\n", text.trim_end()),
-        _ => bail!("{RECORD} has one of the marks {BEGIN} and {END} without the other"),
-    };
-    std::fs::write(&path, recorded).with_context(|| format!("cannot write {RECORD}"))
 }
 
 #[cfg(test)]

@@ -8,11 +8,13 @@ use crate::steps::Steps;
 
 mod bench;
 mod campaign;
+mod conformance;
 mod counts;
 mod demo;
 mod fuzz;
 mod prepare;
 mod process;
+mod record;
 mod steps;
 mod table;
 mod test;
@@ -38,6 +40,8 @@ enum Command {
     Tidy,
     /// Repeats the end-to-end tests over Pythons, Celery versions and seeds, and fuzzes the decoders.
     Campaign(campaign::Campaign),
+    /// Runs Celery's own integration suite against the worker and against the stock one.
+    Conformance(conformance::Conformance),
     /// Prepares the virtual environment with Celery and the wheel, and prints its folder.
     Venv(venv::Venv),
 }
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         Command::Bench(command) => bench::run(&command, &steps),
         Command::Tidy => tidy::run(),
         Command::Campaign(command) => campaign::run(&command, &steps),
+        Command::Conformance(command) => conformance::run(&command, &steps),
         Command::Venv(command) => venv::run(&command, &steps),
     };
     match outcome {

@@ -31,8 +31,17 @@ impl Finished {
     }
 }
 
-/// Runs `command` to its end; both its outputs are kept in `target/xtask/logs/<name>.log`.
-pub(crate) fn finish(step: &Step, name: &str, mut command: Command) -> Result<Finished> {
+/// Runs `command` to its end; both its outputs are kept in `target/xtask/logs/<name>.log`. A failure spoils the step.
+pub(crate) fn finish(step: &Step, name: &str, command: Command) -> Result<Finished> {
+    let finished = follow(step, name, command)?;
+    if !finished.success {
+        step.spoil();
+    }
+    Ok(finished)
+}
+
+/// [`finish`] for a program whose failure is not the step's.
+pub(crate) fn follow(step: &Step, name: &str, mut command: Command) -> Result<Finished> {
     let log = log_path(name)?;
     let mut file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let program = command.get_program().display().to_string();
@@ -65,9 +74,6 @@ pub(crate) fn finish(step: &Step, name: &str, mut command: Command) -> Result<Fi
         step.at(&last);
     }
     let success = child.wait()?.success();
-    if !success {
-        step.spoil();
-    }
     Ok(Finished { success, output, log })
 }
 

@@ -25,6 +25,11 @@ impl Steps {
         Self { terminal, colour }
     }
 
+    /// Steps of which several run at a time: one line each, also on a terminal.
+    pub(crate) fn side_by_side(&self) -> Self {
+        Self { terminal: false, colour: self.colour }
+    }
+
     /// Runs one step under `label`.
     pub(crate) fn run<T>(&self, label: &str, work: impl FnOnce(&Step) -> Result<T>) -> Result<T> {
         let step = Step::new(label, self);

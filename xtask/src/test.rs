@@ -3,10 +3,11 @@
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use celery_oxide_tests::{paths, venv};
 use clap::{Args, ValueEnum};
 
+use crate::conformance;
 use crate::counts::{self, Counts};
 use crate::prepare::wheel::Profile;
 use crate::prepare::{Prepared, packages, prepare};
@@ -43,11 +44,13 @@ enum Suite {
     Tidy,
     Python,
     EndToEnd,
+    /// A slice of `cargo xtask conformance`.
+    Conformance,
 }
 
 impl Suite {
     /// In the order in which they run: what is quick first.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Format,
         Self::Tidy,
         Self::Deny,
@@ -57,6 +60,7 @@ impl Suite {
         Self::Doctest,
         Self::Python,
         Self::EndToEnd,
+        Self::Conformance,
     ];
 
     fn name(self) -> &'static str {
@@ -70,6 +74,7 @@ impl Suite {
             Self::Tidy => "tidy",
             Self::Python => "python tests",
             Self::EndToEnd => "end to end",
+            Self::Conformance => "conformance",
         }
     }
 }
@@ -91,11 +96,11 @@ pub(crate) fn run(command: &Test, steps: &Steps) -> Result<bool> {
             table.row([vec![suite.name().to_owned()], absent.to_vec()].concat());
             continue;
         }
-        let runner = runner(suite, &mut environment, command.filter.as_deref())?;
         let started = Instant::now();
-        let counts = match runner {
-            Some(runner) => count(suite, runner, steps)?,
-            None => tidy::check(steps)?,
+        let counts = match suite {
+            Suite::Tidy => tidy::check(steps)?,
+            Suite::Conformance => conformance::slice(steps, environment.ready()?)?,
+            _ => count(suite, runner(suite, &mut environment, command.filter.as_deref())?, steps)?,
         };
         total.passed += counts.passed;
         total.failed += counts.failed;
@@ -130,11 +135,11 @@ pub(crate) struct Runner {
     pub(crate) count: Option<fn(&str) -> Counts>,
 }
 
-/// What runs a suite; nothing for `tidy`, which is part of this program.
-fn runner(suite: Suite, environment: &mut Environment<'_>, filter: Option<&str>) -> Result<Option<Runner>> {
+/// What runs a suite that is a program of its own.
+fn runner(suite: Suite, environment: &mut Environment<'_>, filter: Option<&str>) -> Result<Runner> {
     let check = |command| Runner { command, count: None };
-    Ok(Some(match suite {
-        Suite::Tidy => return Ok(None),
+    Ok(match suite {
+        Suite::Tidy | Suite::Conformance => bail!("{} is no program of its own", suite.name()),
         Suite::Format => check(cargo(&["fmt", "--all", "--check", "--", "--color=never"])),
         Suite::Deny => check(cargo(&["deny", "--log-level=error", "check"])),
         Suite::Clippy => check(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
@@ -151,7 +156,7 @@ fn runner(suite: Suite, environment: &mut Environment<'_>, filter: Option<&str>)
         }
         Suite::Python => pytest(environment.ready()?),
         Suite::EndToEnd => end_to_end(environment.ready()?, filter),
-    }))
+    })
 }
 
 /// Runs a suite. A runner that fails without a failed test counts as one, and so does one that ran nothing.

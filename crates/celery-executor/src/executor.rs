@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::limits::{Deadlines, Limit};
 use crate::pool::Pool;
-use crate::{Event, EventReceiver, Interrupt, Job, JobId, Kind, Lane, Limits, Outcome};
+use crate::{Event, EventReceiver, Health, Interrupt, Job, JobId, Kind, Lane, Limits, Outcome};
 
 /// What became of a job.
 #[derive(Debug)]
@@ -36,6 +36,17 @@ pub struct Load {
     pub running: usize,
     /// How many wait for a slot.
     pub waiting: usize,
+}
+
+/// How busy one lane is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneLoad {
+    /// How many jobs can run at once.
+    pub slots: usize,
+    /// How many run.
+    pub running: usize,
+    /// How its runner is.
+    pub health: Health,
 }
 
 #[derive(Debug)]
@@ -116,11 +127,58 @@ impl<C> Executor<C> {
 
     /// How busy the pool of a kind is.
     pub fn load(&self, kind: Kind) -> Load {
-        let pool = match kind {
-            Kind::Async => &self.loops,
-            Kind::Sync => &self.threads,
-        };
+        let pool = self.pool_of(kind);
         Load { slots: pool.slots(), running: pool.used(), waiting: pool.waiting() }
+    }
+
+    /// How busy each lane of a kind is.
+    pub fn lanes(&self, kind: Kind) -> Vec<LaneLoad> {
+        let lane = |(slots, running, health)| LaneLoad { slots, running, health };
+        self.pool_of(kind).lanes().map(lane).collect()
+    }
+
+    /// Has the runners that have jobs find out how they are: [`lanes`](Self::lanes) tells later.
+    pub fn probe(&self) {
+        self.loops.probe();
+        self.threads.probe();
+    }
+
+    /// What the caller gave with the jobs that run and whose end was not told.
+    pub fn running(&self) -> impl Iterator<Item = (JobId, &C)> {
+        self.running
+            .iter()
+            .filter(|(_, running)| !running.ended)
+            .map(|(job, running)| (*job, &running.context))
+    }
+
+    /// What the caller gave with the jobs that wait for a slot.
+    pub fn waiting(&self) -> impl Iterator<Item = &C> {
+        self.loops.contexts().chain(self.threads.contexts())
+    }
+
+    /// Takes back the waiting jobs for which `wanted` says so: they have not started.
+    pub fn take_waiting_if(&mut self, mut wanted: impl FnMut(&C) -> bool) -> Vec<(Job, C)> {
+        let mut taken = self.loops.take_waiting_if(&mut wanted);
+        taken.extend(self.threads.take_waiting_if(&mut wanted));
+        taken
+    }
+
+    /// Adds `by` slots to the pool of a kind, or takes them away; each lane keeps at least one. What runs goes on.
+    pub fn resize(&mut self, kind: Kind, by: isize) {
+        self.pool(kind).resize(by);
+        self.dispatch(kind);
+        self.flush();
+    }
+
+    /// Ends a job that runs, at once: it is interrupted, [`Change::Ended`] follows with [`Outcome::Terminated`], and
+    /// nothing more is heard of it. Returns whether it ran.
+    pub fn terminate(&mut self, job: JobId, signal: i32) -> bool {
+        let Some(running) = self.running.get_mut(&job).filter(|running| !running.ended) else { return false };
+        let (kind, lane) = (running.kind, running.lane);
+        running.ended = true;
+        self.give_up(job, kind, lane, Interrupt::Terminate);
+        self.changes.push(Change::Ended(job, Outcome::Terminated { signal }));
+        true
     }
 
     /// How many jobs go on after having been given up.
@@ -155,7 +213,7 @@ impl<C> Executor<C> {
         let mut contexts = Vec::with_capacity(running.len());
         for (job, running) in running {
             if !running.ended {
-                self.give_up(job, running.kind, running.lane);
+                self.give_up(job, running.kind, running.lane, Interrupt::Abandon);
             }
             self.release(running.kind, running.lane);
             contexts.push(running.context);
@@ -214,15 +272,15 @@ impl<C> Executor<C> {
             Limit::Hard => {
                 let limit = limits.hard.unwrap_or_default();
                 running.ended = true;
-                self.give_up(job, kind, lane);
+                self.give_up(job, kind, lane, Interrupt::Abandon);
                 self.changes.push(Change::Ended(job, Outcome::TimedOut { limit }));
             }
         }
     }
 
-    fn give_up(&mut self, job: JobId, kind: Kind, lane: usize) {
+    fn give_up(&mut self, job: JobId, kind: Kind, lane: usize, how: Interrupt) {
         self.stuck.insert(job);
-        self.pool(kind).runner(lane).interrupt(job, Interrupt::Abandon);
+        self.pool(kind).runner(lane).interrupt(job, how);
     }
 
     fn release(&mut self, kind: Kind, lane: usize) {
@@ -241,6 +299,13 @@ impl<C> Executor<C> {
             }
             self.changes.push(Change::Dispatched(id));
             self.pool(kind).start(lane, job);
+        }
+    }
+
+    fn pool_of(&self, kind: Kind) -> &Pool<C> {
+        match kind {
+            Kind::Async => &self.loops,
+            Kind::Sync => &self.threads,
         }
     }
 

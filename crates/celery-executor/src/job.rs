@@ -1,5 +1,6 @@
 //! What is to be run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use celery_protocol::Message;
@@ -45,8 +46,8 @@ pub struct Job {
     pub id: JobId,
     /// Which of the registered tasks to run: an index that the runner and the worker agreed on.
     pub task: u32,
-    /// The message, protocol 2.
-    pub message: Message,
+    /// The message, protocol 2. Shared, since whoever gave the job may have to look at it again.
+    pub message: Arc<Message>,
     /// Its time limits.
     pub limits: Limits,
     /// From when on it is not to be started any more.
@@ -55,21 +56,24 @@ pub struct Job {
     pub report_start: bool,
     /// Whether somebody wants the return value. Otherwise the runner does not encode it.
     pub wants_result: bool,
+    /// Whether somebody wants the `repr` of the return value: a log line, an event.
+    pub wants_repr: bool,
     /// The order among waiting jobs: 0 first, then first come.
     pub rank: u16,
 }
 
 impl Job {
     /// A job for task number `task`, without limits.
-    pub fn new(id: JobId, task: u32, message: Message) -> Self {
+    pub fn new(id: JobId, task: u32, message: impl Into<Arc<Message>>) -> Self {
         Self {
             id,
             task,
-            message,
+            message: message.into(),
             limits: Limits::default(),
             expires: None,
             report_start: false,
             wants_result: true,
+            wants_repr: false,
             rank: 0,
         }
     }
@@ -100,6 +104,13 @@ impl Job {
     #[must_use]
     pub fn with_wants_result(mut self, wants: bool) -> Self {
         self.wants_result = wants;
+        self
+    }
+
+    /// Says whether somebody wants the `repr` of the return value.
+    #[must_use]
+    pub fn with_wants_repr(mut self, wants: bool) -> Self {
+        self.wants_repr = wants;
         self
     }
 

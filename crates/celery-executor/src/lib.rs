@@ -9,8 +9,8 @@ mod pool;
 mod runner;
 
 pub use event::{Event, EventReceiver, EventSender, events};
-pub use executor::{Change, Executor, Load};
+pub use executor::{Change, Executor, LaneLoad, Load};
 pub use job::{Job, JobId, Kind, Limits};
 pub use outcome::{Failure, Outcome, Success};
 pub use pool::Lane;
-pub use runner::{Interrupt, Runner};
+pub use runner::{Health, Interrupt, Runner};

@@ -20,17 +20,26 @@ pub enum Outcome {
         reason: String,
         /// The traceback that is stored meanwhile.
         traceback: String,
+        /// The tasks that this one sent, the retry among them, as JSON; `None` for none.
+        children: Option<String>,
         /// Whether the runner has stored the state itself.
         stored: bool,
     },
     /// The task raised `Ignore`: acknowledged, nothing stored.
     Ignored,
-    /// The task raised `Reject`.
+    /// The task raised `Reject`. Without `requeue` it has failed for good: the runner has stored that.
     Rejected {
         /// Whether the message goes back to its queue.
         requeue: bool,
-        /// What the log line says.
+        /// What the log line and an event say: `reject requeue=False: too late`.
         reason: String,
+        /// Where it was raised.
+        traceback: String,
+    },
+    /// The job was ended from outside while it ran (`revoke` with `terminate`).
+    Terminated {
+        /// The number of the signal that a process would have got.
+        signal: i32,
     },
     /// The job passed its hard time limit and was given up.
     TimedOut {

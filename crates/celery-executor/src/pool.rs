@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Job, Runner};
+use crate::{Health, Job, Runner};
 
 /// A runner and how many jobs it may have at once.
 #[derive(Clone)]
@@ -82,6 +82,50 @@ impl<C> Pool<C> {
 
     pub(crate) fn free(&mut self, lane: usize) {
         self.lanes[lane].used -= 1;
+    }
+
+    /// Adds `by` slots, or takes them away, evenly among the lanes; each keeps at least one.
+    pub(crate) fn resize(&mut self, by: isize) {
+        let count = self.lanes.len().max(1);
+        let total = self.slots().saturating_add_signed(by).max(count);
+        for (index, lane) in self.lanes.iter_mut().enumerate() {
+            let slots = total / count + usize::from(index < total % count);
+            if slots != lane.slots {
+                lane.slots = slots;
+                lane.runner.resize(slots);
+            }
+        }
+    }
+
+    /// What waits for a slot, first served first.
+    pub(crate) fn contexts(&self) -> impl Iterator<Item = &C> {
+        self.waiting.values().flatten().map(|(_, context)| context)
+    }
+
+    /// Takes out of what waits whatever `wanted` says.
+    pub(crate) fn take_waiting_if(&mut self, mut wanted: impl FnMut(&C) -> bool) -> Vec<(Job, C)> {
+        let mut taken = Vec::new();
+        for jobs in self.waiting.values_mut() {
+            if jobs.iter().any(|(_, context)| wanted(context)) {
+                for entry in std::mem::take(jobs) {
+                    if wanted(&entry.1) { taken.push(entry) } else { jobs.push_back(entry) }
+                }
+            }
+        }
+        self.waiting.retain(|_, jobs| !jobs.is_empty());
+        self.waiting_count -= taken.len();
+        taken
+    }
+
+    pub(crate) fn probe(&self) {
+        for lane in self.lanes.iter().filter(|lane| lane.used > 0) {
+            lane.runner.probe();
+        }
+    }
+
+    /// Each lane's slots, how many are used, and how its runner is.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = (usize, usize, Health)> {
+        self.lanes.iter().map(|lane| (lane.slots, lane.used, lane.runner.health()))
     }
 
     pub(crate) fn slots(&self) -> usize {

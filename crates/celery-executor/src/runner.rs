@@ -17,6 +17,27 @@ pub trait Runner: Send + Sync {
 
     /// Interrupts a job, if it still runs.
     fn interrupt(&self, job: JobId, how: Interrupt);
+
+    /// Gets ready for `slots` jobs at once. Fewer than before: what runs goes on.
+    fn resize(&self, slots: usize);
+
+    /// Has the runner find out how it is, for [`health`](Self::health) to tell later. Called now and then while jobs run.
+    fn probe(&self) {}
+
+    /// How the runner is, as far as it can tell without waiting.
+    fn health(&self) -> Health {
+        Health::default()
+    }
+}
+
+/// How a runner is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// How long an event loop took to answer the last time, or has not answered yet.
+    pub lag: Option<Duration>,
+    /// How many threads it has.
+    pub threads: Option<usize>,
 }
 
 /// Why a job is interrupted.
@@ -27,4 +48,6 @@ pub enum Interrupt {
     /// Its hard time limit has passed, or the worker shuts down cold: end it. Nobody listens to it any more, and its
     /// slot is already another job's.
     Abandon,
+    /// It was terminated: the same, but that its thread is told so.
+    Terminate,
 }

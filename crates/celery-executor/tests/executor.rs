@@ -15,6 +15,7 @@ use tokio::time::Instant;
 struct Told {
     started: Mutex<Vec<JobId>>,
     interrupted: Mutex<Vec<(JobId, Interrupt)>>,
+    resized: Mutex<Vec<usize>>,
 }
 
 impl Runner for Told {
@@ -26,6 +27,10 @@ impl Runner for Told {
 
     fn interrupt(&self, job: JobId, how: Interrupt) {
         self.interrupted.lock().expect("no panic under the lock").push((job, how));
+    }
+
+    fn resize(&self, slots: usize) {
+        self.resized.lock().expect("no panic under the lock").push(slots);
     }
 }
 
@@ -174,4 +179,61 @@ async fn what_waits_can_be_taken_back_and_what_runs_given_up() {
     assert_eq!(waiting, ["waiting"]);
     assert_eq!(bench.executor.abandon_running(), ["running"]);
     assert!(bench.executor.is_idle());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminated_job_frees_its_slot_and_is_heard_of_no_more() {
+    let mut bench = bench(1);
+    bench.executor.submit(Kind::Async, job(1), "first");
+    bench.executor.submit(Kind::Async, job(2), "second");
+    bench.changes().await;
+    assert!(!bench.executor.terminate(JobId(2), 15), "it waits");
+    assert!(bench.executor.terminate(JobId(1), 15));
+    assert!(!bench.executor.terminate(JobId(1), 15), "it has ended");
+    let changes = bench.changes().await;
+    assert!(
+        matches!(changes[..], [Change::Ended(JobId(1), Outcome::Terminated { signal: 15 })]),
+        "{changes:?}"
+    );
+    assert_eq!((bench.finished.as_slice(), bench.started()), (["first"].as_slice(), vec![1, 2]));
+    let interrupted = bench.runner.interrupted.lock().expect("no panic under the lock").clone();
+    assert_eq!(interrupted, [(JobId(1), Interrupt::Terminate)]);
+    assert_eq!(bench.executor.stuck(), 1);
+    bench.end(1);
+    let changes = bench.changes().await;
+    assert!(matches!(changes[..], [Change::Dispatched(JobId(2))]), "{changes:?}");
+    assert_eq!(bench.executor.stuck(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_shown_and_taken_out() {
+    let mut bench = bench(1);
+    for (id, rank, name) in [(1, 0, "runs"), (2, 1, "later"), (3, 0, "next"), (4, 1, "last")] {
+        bench.executor.submit(Kind::Async, job(id).with_rank(rank), name);
+    }
+    assert_eq!(bench.executor.running().map(|(_, name)| *name).collect::<Vec<_>>(), ["runs"]);
+    assert_eq!(bench.executor.waiting().copied().collect::<Vec<_>>(), ["next", "later", "last"]);
+    let taken = bench.executor.take_waiting_if(|name| *name != "last");
+    assert_eq!(taken.iter().map(|(job, _)| job.id.0).collect::<Vec<_>>(), [3, 2]);
+    assert_eq!(bench.executor.load(Kind::Async).waiting, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slots_are_added_and_taken_away() {
+    let mut bench = bench(1);
+    for id in 1..=4 {
+        bench.executor.submit(Kind::Async, job(id), "job");
+    }
+    bench.executor.resize(Kind::Async, 2);
+    assert_eq!(bench.started(), [1, 2, 3]);
+    bench.executor.resize(Kind::Async, -9);
+    assert_eq!(bench.executor.lanes(Kind::Async)[0].slots, 1, "at least one");
+    assert_eq!(bench.executor.load(Kind::Async).running, 3, "what runs goes on");
+    for id in 1..=3 {
+        bench.end(id);
+    }
+    bench.changes().await;
+    bench.changes().await;
+    assert_eq!(bench.started(), [1, 2, 3, 4]);
+    assert_eq!(*bench.runner.resized.lock().expect("no panic under the lock"), [3, 1]);
 }

@@ -1,7 +1,5 @@
 //! From a message body to the arguments of a call.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use celery_executor::Job as Work;
 use celery_protocol::Body;
 use pyo3::exceptions::PyValueError;
@@ -81,19 +79,8 @@ fn to_tuple(args: &Bound<'_, PyAny>) -> PyResult<Py<PyTuple>> {
     Ok(args.py().get_type::<PyTuple>().call1((args,))?.cast_into::<PyTuple>()?.unbind())
 }
 
-/// Whether log lines show return values, which costs a `repr` per task.
-static SHOWS_VALUES: AtomicBool = AtomicBool::new(false);
-
-/// Turns the `repr` of return values on or off.
-pub(crate) fn show_values(show: bool) {
-    SHOWS_VALUES.store(show, Ordering::Relaxed);
-}
-
 /// The `repr` of a return value as log lines show it (`celery/utils/saferepr.py`, at most `maxlen` characters).
 pub(crate) fn shown(value: &Bound<'_, PyAny>, maxlen: &Bound<'_, PyAny>) -> Option<String> {
-    if !SHOWS_VALUES.load(Ordering::Relaxed) {
-        return None;
-    }
     static SAFEREPR: pyo3::sync::PyOnceLock<Py<PyAny>> = pyo3::sync::PyOnceLock::new();
     let py = value.py();
     let saferepr = SAFEREPR

@@ -9,12 +9,12 @@ use std::thread::JoinHandle;
 
 use celery_executor::{EventReceiver, JobId, Lane, Runner, events};
 use celery_transport::{ConnectOptions, Queue, Transport};
-use celery_worker::{Config, Outbox, Shutdown, Worker};
+use celery_worker::{Config, Host, LamportClock, Outbox, Shutdown, Worker};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use worker_cli::{Command, Interpreter, LogLevel, LogOptions, Parsed};
+use worker_cli::{Command, Interpreter, LogOptions, Parsed};
 
-use crate::decode_body::show_values;
+use crate::host::HostPort;
 use crate::loop_port::LoopPort;
 use crate::publish::{Parts, publication};
 use crate::settings::Settings;
@@ -28,6 +28,9 @@ struct Start {
     loops: Vec<Lane>,
     threads: Vec<Lane>,
     events: EventReceiver,
+    host: Arc<dyn Host>,
+    lamport: LamportClock,
+    revoked: Arc<Mutex<Vec<String>>>,
 }
 
 /// A worker.
@@ -36,6 +39,10 @@ pub struct Engine {
     start: Mutex<Option<Start>>,
     ports: Vec<Py<LoopPort>>,
     pool: Py<ThreadPool>,
+    host: Py<HostPort>,
+    lamport: LamportClock,
+    /// What was revoked when the worker ended.
+    revoked: Arc<Mutex<Vec<String>>>,
     shutdown: Shutdown,
     outbox: Arc<Mutex<Option<Outbox>>>,
     thread: Mutex<Option<JoinHandle<Result<i32, String>>>>,
@@ -55,7 +62,6 @@ impl Engine {
             no_color: settings.no_color,
         };
         worker_cli::init_log(&log)?;
-        show_values(settings.loglevel <= LogLevel::Info);
 
         let options = ConnectOptions::new(settings.broker_transport_options.clone(), &*settings.hostname)
             .with_priority_order(settings.priority_order()?)
@@ -80,14 +86,30 @@ impl Engine {
             ports.push(Py::new(py, port)?);
         }
         let first = first.ok_or_else(|| PyRuntimeError::new_err("a worker has at least one loop"))?;
-        let pool = ThreadPool::new(sender, first);
+        let pool = ThreadPool::new(sender, first, settings.sync_workers);
         let threads = vec![Lane::new(pool.pool() as Arc<dyn Runner>, settings.sync_workers)];
         let config = settings.config()?;
-        let start = Start { settings, config, transport, loops, threads, events: receiver };
+        let host = HostPort::new(settings.own_commands.clone());
+        let lamport = LamportClock::at(settings.clock);
+        let revoked = Arc::<Mutex<Vec<String>>>::default();
+        let start = Start {
+            settings,
+            config,
+            transport,
+            loops,
+            threads,
+            events: receiver,
+            host: host.port(),
+            lamport: lamport.clone(),
+            revoked: Arc::clone(&revoked),
+        };
         Ok(Self {
             start: Mutex::new(Some(start)),
             ports,
             pool: Py::new(py, pool)?,
+            host: Py::new(py, host)?,
+            lamport,
+            revoked,
             shutdown: Shutdown::new(),
             outbox: Arc::default(),
             thread: Mutex::new(None),
@@ -105,6 +127,32 @@ impl Engine {
     #[getter]
     fn pool(&self, py: Python<'_>) -> Py<ThreadPool> {
         self.pool.clone_ref(py)
+    }
+
+    /// Where the worker asks Python.
+    #[getter]
+    fn host(&self, py: Python<'_>) -> Py<HostPort> {
+        self.host.clone_ref(py)
+    }
+
+    /// What the logical clock shows.
+    fn clock_value(&self) -> u64 {
+        self.lamport.value()
+    }
+
+    /// Moves the logical clock on, and gives what it shows.
+    fn clock_forward(&self) -> u64 {
+        self.lamport.forward()
+    }
+
+    /// Moves the logical clock past `other`, and gives what it shows.
+    fn clock_adjust(&self, other: u64) -> u64 {
+        self.lamport.adjust(other)
+    }
+
+    /// What was revoked when the worker ended, the oldest first.
+    fn revoked(&self) -> Vec<String> {
+        lock(&self.revoked).clone()
     }
 
     /// Starts the engine's thread. Signals are the engine's from here on.
@@ -224,7 +272,7 @@ async fn work(
     outbox: &Mutex<Option<Outbox>>,
     phases: &UnixStream,
 ) -> Result<i32, String> {
-    let Start { settings, config, transport, loops, threads, events } = start;
+    let Start { settings, config, transport, loops, threads, events, host, lamport, revoked } = start;
     shutdown.on_signals().map_err(|error| format!("cannot install signal handlers: {error}"))?;
     let announced =
         tokio::spawn(announce(shutdown.clone(), phases.try_clone().map_err(|error| error.to_string())?));
@@ -232,7 +280,11 @@ async fn work(
     if settings.purge {
         purge(&config.queues, &*transport).await?;
     }
-    let mut builder = Worker::builder(config, transport).shutdown(shutdown);
+    let mut builder = Worker::builder(config, transport)
+        .shutdown(shutdown)
+        .host(host)
+        .lamport(lamport)
+        .revoked(&settings.revoked);
     if let Some(url) = &settings.result_backend {
         let options = celery_results::ConnectOptions::new(
             settings.result_backend_transport_options.clone(),
@@ -244,9 +296,11 @@ async fn work(
     }
     let worker = builder.build();
     *lock(outbox) = Some(worker.outbox());
-    let exit = worker.run(loops, threads, events).await;
+    let ended = worker.run(loops, threads, events).await;
     announced.abort();
-    exit.map(celery_worker::Exit::code).map_err(|error| error.to_string())
+    let ended = ended.map_err(|error| error.to_string())?;
+    *lock(&revoked) = ended.revoked;
+    Ok(ended.exit.code())
 }
 
 async fn purge(queues: &[Queue], transport: &dyn Transport) -> Result<(), String> {
@@ -264,7 +318,7 @@ async fn announce(shutdown: Shutdown, phases: UnixStream) {
     while watch.changed().await.is_ok() {
         let phase = *watch.borrow_and_update();
         match phase {
-            celery_worker::Phase::Starting => {}
+            celery_worker::Phase::Starting | celery_worker::Phase::Soft => {}
             celery_worker::Phase::Ready => tell(&phases, b'r'),
             celery_worker::Phase::Warm => tell(&phases, b'w'),
             celery_worker::Phase::Cold => tell(&phases, b'c'),

@@ -14,6 +14,7 @@ use std::ffi::c_ulong;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -27,7 +28,13 @@ pub(crate) fn guarded<'py>(
     body: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let ident = this_thread(py)?;
-    *lock(shared) = Place::Thread { ident, injected: false };
+    let mut place = lock(shared);
+    // Whoever gives a job up marks it first and then looks where it is.
+    if shared.abandoned.load(Ordering::Acquire) {
+        return Err(PyRuntimeError::new_err("the task was given up before it began"));
+    }
+    *place = Place::Thread { ident, injected: false };
+    drop(place);
     let answer = body();
     let mut place = lock(shared);
     if let Place::Thread { ident, injected: true } = *place {

@@ -100,6 +100,11 @@ impl Job {
         }
     }
 
+    /// The job with what other threads look at already made.
+    pub(crate) fn sharing(self, shared: Arc<Shared>) -> Self {
+        Self { shared, ..self }
+    }
+
     pub(crate) fn id(&self) -> JobId {
         self.work.id
     }
@@ -219,21 +224,16 @@ impl Job {
         self.work.message.headers.get()
     }
 
-    /// `(exchange, routing_key, priority, redelivered, reply_to, correlation_id, delivery_mode)` of the message.
+    /// The message properties as JSON text.
     #[getter]
-    #[expect(clippy::type_complexity, reason = "a tuple that Python unpacks in one place")]
-    fn delivery(&self) -> (&str, &str, Option<i64>, bool, Option<&str>, Option<&str>, Option<i64>) {
-        let properties = &self.work.message.properties;
-        let info = &properties.delivery_info;
-        (
-            &info.exchange,
-            &info.routing_key,
-            properties.priority.map(i64::from),
-            info.redelivered.unwrap_or(false),
-            properties.reply_to.as_deref(),
-            properties.correlation_id.as_deref(),
-            properties.delivery_mode.map(i64::from),
-        )
+    fn properties(&self) -> String {
+        String::from_utf8(self.work.message.properties.encode()).unwrap_or_default()
+    }
+
+    /// Whether the message was delivered before.
+    #[getter]
+    fn redelivered(&self) -> bool {
+        self.work.message.properties.delivery_info.redelivered.unwrap_or(false)
     }
 
     /// The soft time limit in seconds, or `None`.
@@ -306,8 +306,12 @@ impl Job {
         // Upstream encodes only what it stores, so a value that cannot be encoded is no failure when nobody wants it.
         let encodes = self.work.wants_result && !stored;
         let result = if encodes { dumps(value)? } else { Bytes::new() };
-        let maxlen = self.entry.getattr(py, intern!(py, "resultrepr_maxsize"))?;
-        let repr = shown(value, maxlen.bind(py));
+        let repr = if self.work.wants_repr {
+            let maxlen = self.entry.getattr(py, intern!(py, "resultrepr_maxsize"))?;
+            shown(value, maxlen.bind(py))
+        } else {
+            None
+        };
         let success = Success { result, repr, children: self.children(py)?, stored, runtime };
         self.tell(py, Outcome::Succeeded(success), end)
     }
@@ -333,24 +337,26 @@ impl Job {
         self.tell(py, Outcome::Failed(failure), end)
     }
 
-    /// The task asked to be run again. `cause` is `(exc_type, exc_module, exc_message)`.
+    /// The task asked to be run again. `cause` is `(exc_type, exc_module, exc_message, repr)`.
     #[pyo3(signature = (*, cause, reason, traceback, stored = false, end = true))]
     fn retry(
         &self,
         py: Python<'_>,
-        cause: Option<(String, String, String)>,
+        cause: Option<(String, String, String, String)>,
         reason: String,
         traceback: String,
         stored: bool,
         end: bool,
     ) -> PyResult<()> {
-        let cause = cause.map(|(exc_type, exc_module, exc_message)| Failure {
+        let cause = cause.map(|(exc_type, exc_module, exc_message, repr)| Failure {
             exc_type,
             exc_module,
             exc_message,
+            repr,
             ..Failure::default()
         });
-        self.tell(py, Outcome::Retried { cause, reason, traceback, stored }, end)
+        let children = self.children(py)?;
+        self.tell(py, Outcome::Retried { cause, reason, traceback, children, stored }, end)
     }
 
     /// Ends a job whose outcome was told with `end` unset: its hooks are done.
@@ -382,13 +388,22 @@ impl Job {
     }
 
     /// The task raised `Ignore`.
-    fn ignore(&self, py: Python<'_>) -> PyResult<()> {
-        self.tell(py, Outcome::Ignored, true)
+    #[pyo3(signature = (*, end = true))]
+    fn ignore(&self, py: Python<'_>, end: bool) -> PyResult<()> {
+        self.tell(py, Outcome::Ignored, end)
     }
 
     /// The task raised `Reject`.
-    fn reject(&self, py: Python<'_>, requeue: bool, reason: String) -> PyResult<()> {
-        self.tell(py, Outcome::Rejected { requeue, reason }, true)
+    #[pyo3(signature = (*, requeue, reason, traceback, end = true))]
+    fn reject(
+        &self,
+        py: Python<'_>,
+        requeue: bool,
+        reason: String,
+        traceback: String,
+        end: bool,
+    ) -> PyResult<()> {
+        self.tell(py, Outcome::Rejected { requeue, reason, traceback }, end)
     }
 
     /// The message body as bytes, for diagnostics.

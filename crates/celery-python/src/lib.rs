@@ -7,11 +7,13 @@
 //! | `celery-loop-worker-N` | while it runs bytecode | one asyncio loop; takes jobs in bursts: `loop_port` |
 //! | `celery-sync-worker-N` | while it runs a task | one `def` task at a time: `thread_pool` |
 //! | `celery-interrupter` | while it interrupts | soft and hard limits of `def` tasks: `interrupter` |
+//! | `celery-host-N` | while it answers | control commands, and tasks that ended before their end: `host` |
 //!
 //! Architecture invariant: no thread of the tokio runtime ever attaches to Python, so none ever waits for the GIL.
 
 mod decode_body;
 mod engine;
+mod host;
 mod interrupter;
 mod job;
 mod json;
@@ -31,6 +33,8 @@ mod _engine {
     use crate::engine::Engine;
     #[pymodule_export]
     use crate::engine::{run_command_line, unsupported_options};
+    #[pymodule_export]
+    use crate::host::{Ended, HostPort};
     #[pymodule_export]
     use crate::job::Job;
     #[pymodule_export]

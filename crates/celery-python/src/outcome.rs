@@ -18,12 +18,16 @@ pub(crate) fn told_again(outcome: &Outcome) -> Outcome {
             runtime: success.runtime,
         }),
         Outcome::Failed(failure) => Outcome::Failed(Failure { stored: true, ..failure.clone() }),
-        Outcome::Retried { reason, traceback, .. } => Outcome::Retried {
-            cause: None,
+        Outcome::Retried { cause, reason, traceback, .. } => Outcome::Retried {
+            cause: cause.clone(),
             reason: reason.clone(),
             traceback: traceback.clone(),
+            children: None,
             stored: true,
         },
+        Outcome::Rejected { requeue, reason, traceback } => {
+            Outcome::Rejected { requeue: *requeue, reason: reason.clone(), traceback: traceback.clone() }
+        }
         _ => Outcome::Ignored,
     }
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use celery_executor::{Kind, Limits};
+use celery_protocol::json::RawJson;
 use celery_scheduler::RateLimit;
 use celery_transport::{PriorityOrder, Queue};
-use celery_worker::{Config, TaskSpec};
+use celery_worker::{Config, Software, TaskSpec};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use serde::Deserialize;
@@ -41,12 +42,39 @@ pub(crate) struct Settings {
     pub(crate) prefetch_multiplier: usize,
     /// `celery` or `high`.
     pub(crate) priority_order: String,
+    /// In seconds; `None` parks nothing.
+    pub(crate) eta_park_after: Option<f64>,
     pub(crate) purge: bool,
     pub(crate) quiet: bool,
     pub(crate) loglevel: LogLevel,
     pub(crate) logfile: Option<String>,
     pub(crate) no_color: bool,
     pub(crate) queues: Vec<QueueSettings>,
+    /// All queues that the app knows, consumed from or not.
+    pub(crate) known_queues: Vec<QueueSettings>,
+    /// Queues as `inspect active_queues` shows them, by name.
+    pub(crate) queue_details: Map<String, Value>,
+    pub(crate) remote_control: bool,
+    /// The control commands that the app defines.
+    pub(crate) own_commands: Vec<String>,
+    pub(crate) control_exchange: String,
+    pub(crate) task_events: bool,
+    pub(crate) event_exchange: String,
+    /// Seconds; `None` sends no heartbeats.
+    pub(crate) heartbeat: Option<f64>,
+    pub(crate) mingle: bool,
+    pub(crate) gossip: bool,
+    /// `sw_ident`, `sw_ver`, `sw_sys`.
+    pub(crate) software: [String; 3],
+    pub(crate) utcoffset: f64,
+    pub(crate) revokes_max: usize,
+    pub(crate) revoke_expires: f64,
+    /// What is revoked from the start, the oldest first.
+    pub(crate) revoked: Vec<String>,
+    /// What the logical clock shows at the start.
+    pub(crate) clock: u64,
+    pub(crate) soft_shutdown_timeout: f64,
+    pub(crate) soft_shutdown_on_idle: bool,
     pub(crate) tasks: Vec<TaskSettings>,
 }
 
@@ -68,11 +96,14 @@ pub(crate) struct TaskSettings {
     acks_on_failure: bool,
     acks_on_timeout: bool,
     ignore_result: bool,
+    message_decides: bool,
     store_errors_even_if_ignored: bool,
     track_started: bool,
     soft_time_limit: Option<f64>,
     time_limit: Option<f64>,
     rate_limit: Option<String>,
+    send_events: bool,
+    concluded_by_host: bool,
 }
 
 impl Settings {
@@ -86,11 +117,33 @@ impl Settings {
         let mut config = Config::new(&*self.hostname, queues, tasks);
         config.prefetch_multiplier = self.prefetch_multiplier;
         config.priority_order = self.priority_order()?;
+        config.eta_park_after = self.eta_park_after.and_then(seconds);
         config.accept_content.clone_from(&self.accept_content);
         config.result_expires = self.result_expires.and_then(seconds);
         config.result_extended = self.result_extended;
         config.connection_retry = self.connection_retry;
         config.connection_max_retries = self.connection_max_retries;
+        config.known_queues = self.known_queues.iter().map(QueueSettings::queue).collect();
+        config.queue_details = self
+            .queue_details
+            .iter()
+            .filter_map(|(name, json)| Some((name.clone(), RawJson::new(json.to_string()).ok()?)))
+            .collect();
+        config.remote_control = self.remote_control;
+        config.control_namespace.clone_from(&self.control_exchange);
+        config.task_events = self.task_events;
+        config.event_exchange.clone_from(&self.event_exchange);
+        config.heartbeat = self.heartbeat.and_then(seconds);
+        config.mingle = self.mingle;
+        config.gossip = self.gossip;
+        let [ident, version, system] = self.software.clone();
+        config.software = Software { ident, version, system };
+        config.utcoffset = self.utcoffset;
+        config.revokes_max = self.revokes_max;
+        config.revoke_expires = seconds(self.revoke_expires).unwrap_or_default();
+        config.soft_shutdown_timeout = seconds(self.soft_shutdown_timeout).unwrap_or_default();
+        config.soft_shutdown_on_idle = self.soft_shutdown_on_idle;
+        config.log_values = self.loglevel <= LogLevel::Info;
         Ok(config)
     }
 
@@ -145,8 +198,11 @@ impl TaskSettings {
         spec.acks_on_failure = self.acks_on_failure;
         spec.acks_on_timeout = self.acks_on_timeout;
         spec.ignore_result = self.ignore_result;
+        spec.message_decides = self.message_decides;
         spec.store_errors_even_if_ignored = self.store_errors_even_if_ignored;
         spec.track_started = self.track_started;
+        spec.send_events = self.send_events;
+        spec.concluded_by_host = self.concluded_by_host;
         spec.limits =
             Limits { soft: self.soft_time_limit.and_then(seconds), hard: self.time_limit.and_then(seconds) };
         if let Some(limit) = &self.rate_limit {

@@ -2,14 +2,18 @@
 //!
 //! Protocol. The engine pushes into a queue under a mutex and signals a condition variable; a thread waits for it
 //! detached from Python and attaches to run what it took. The executor never gives out more jobs than there are slots,
-//! and there is a thread per slot, so a job in the queue is picked up at once.
+//! and there is a thread per slot, so a job in the queue is picked up at once. A job passes from the queue to the
+//! running ones under the queue's mutex, so whoever interrupts it finds it in one of the two.
+//!
+//! `wanted` threads are kept. A thread counts until it ends, or until its job is given up, from when on it is replaced
+//! and ends with its job. One that finds more than are wanted ends.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use celery_executor::{EventSender, Interrupt, Job as Work, JobId, Runner};
+use celery_executor::{Event, EventSender, Health, Interrupt, Job as Work, JobId, Outcome, Runner};
 use pyo3::prelude::*;
 
 use crate::interrupter;
@@ -20,6 +24,8 @@ use crate::sink::Sink;
 #[derive(Debug)]
 enum Order {
     Interrupt(JobId, Arc<Shared>, Interrupt),
+    /// There are fewer threads than are wanted.
+    Grow,
     Stop,
 }
 
@@ -30,19 +36,31 @@ pub(crate) struct Pool {
     available: Condvar,
     closed: AtomicBool,
     running: Mutex<HashMap<JobId, Arc<Shared>>>,
+    /// How many threads there are, and how many are to be. Changed under the queue's mutex.
+    threads: AtomicUsize,
+    wanted: AtomicUsize,
     orders: mpsc::Sender<Order>,
+    events: EventSender,
 }
 
 impl Pool {
-    /// Waits for a job; `None` once the pool is closed.
-    fn next(&self) -> Option<Work> {
+    /// Waits for a job; `None` once the pool is closed, or has more threads than are wanted.
+    fn next(&self) -> Option<(Work, Arc<Shared>)> {
         let mut queue = lock(&self.queue);
         loop {
-            if let Some(work) = queue.pop_front() {
-                return Some(work);
-            }
-            if self.closed.load(Ordering::Acquire) {
+            let threads = self.threads.load(Ordering::Relaxed);
+            if self.closed.load(Ordering::Acquire) && queue.is_empty()
+                || threads > self.wanted.load(Ordering::Relaxed)
+            {
+                self.threads.store(threads - 1, Ordering::Relaxed);
+                // What was this thread's to take is another's.
+                self.available.notify_one();
                 return None;
+            }
+            if let Some(work) = queue.pop_front() {
+                let shared = Arc::<Shared>::default();
+                lock(&self.running).insert(work.id, Arc::clone(&shared));
+                return Some((work, shared));
             }
             queue = self.available.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
@@ -58,17 +76,46 @@ impl Runner for Pool {
     fn flush(&self) {}
 
     fn interrupt(&self, job: JobId, how: Interrupt) {
+        let mut queue = lock(&self.queue);
+        if let Some(index) = queue.iter().position(|work| work.id == job) {
+            if gives_up(how) {
+                queue.remove(index);
+                self.events.send(Event::Ended { job, outcome: Outcome::Ignored });
+            }
+            return;
+        }
         // A job is marked as given up while it is among the running ones. Its thread leaves them before it looks at the
         // mark, so it ends exactly when it is replaced.
         let running = lock(&self.running);
         let Some(shared) = running.get(&job).cloned() else { return };
-        if how == Interrupt::Abandon {
+        if gives_up(how) {
             interrupter::abandon(&shared);
+            self.threads.fetch_sub(1, Ordering::Relaxed);
         }
         drop(running);
+        drop(queue);
         // The receiver is gone only when the process ends.
         let _ = self.orders.send(Order::Interrupt(job, shared, how));
     }
+
+    fn resize(&self, slots: usize) {
+        let queue = lock(&self.queue);
+        self.wanted.store(slots, Ordering::Relaxed);
+        drop(queue);
+        self.available.notify_all();
+        let _ = self.orders.send(Order::Grow);
+    }
+
+    fn health(&self) -> Health {
+        let mut health = Health::default();
+        health.threads = Some(self.threads.load(Ordering::Relaxed));
+        health
+    }
+}
+
+/// Whether nobody listens to the job any more, and its thread is replaced.
+fn gives_up(how: Interrupt) -> bool {
+    matches!(how, Interrupt::Abandon | Interrupt::Terminate)
 }
 
 /// The half that the threads use.
@@ -78,27 +125,28 @@ pub struct ThreadPool {
     orders: Mutex<mpsc::Receiver<Order>>,
     sink: Sink,
     entries: std::sync::OnceLock<Vec<Py<PyAny>>>,
-    threads: AtomicUsize,
     /// The loop that finishes what a `def` task returns, if that is an awaitable.
     port: Arc<Port>,
 }
 
 impl ThreadPool {
-    pub(crate) fn new(events: EventSender, port: Arc<Port>) -> Self {
+    pub(crate) fn new(events: EventSender, port: Arc<Port>, slots: usize) -> Self {
         let (sender, orders) = mpsc::channel();
         let pool = Pool {
             queue: Mutex::default(),
             available: Condvar::new(),
             closed: AtomicBool::new(false),
             running: Mutex::default(),
+            threads: AtomicUsize::new(0),
+            wanted: AtomicUsize::new(slots),
             orders: sender,
+            events: events.clone(),
         };
         Self {
             pool: Arc::new(pool),
             orders: Mutex::new(orders),
             sink: Sink::direct(events),
             entries: std::sync::OnceLock::new(),
-            threads: AtomicUsize::new(0),
             port,
         }
     }
@@ -110,22 +158,21 @@ impl ThreadPool {
 
 #[pymethods]
 impl ThreadPool {
-    /// Gives the pool the tasks, before the first thread works.
-    fn open(&self, entries: Vec<Py<PyAny>>) {
+    /// Gives the pool the tasks, and starts its threads with `add()`.
+    fn open(&self, entries: Vec<Py<PyAny>>, add: &Bound<'_, PyAny>) {
         let _ = self.entries.set(entries);
+        self.grow(add);
     }
 
     /// Works on this thread with `run(job)` until the pool is closed or a job of this thread was given up.
     fn work(&self, py: Python<'_>, run: Py<PyAny>) -> PyResult<()> {
-        self.threads.fetch_add(1, Ordering::Relaxed);
-        while let Some(work) = py.detach(|| self.pool.next()) {
+        while let Some((work, shared)) = py.detach(|| self.pool.next()) {
             let Some(entry) = self.entries.get().and_then(|entries| entries.get(work.task as usize)) else {
                 break;
             };
             let id = work.id;
-            let job = Py::new(py, Job::new(work, entry.clone_ref(py), self.sink.clone(), None, None))?;
-            let shared = Arc::clone(&job.get().shared);
-            lock(&self.pool.running).insert(id, Arc::clone(&shared));
+            let job = Job::new(work, entry.clone_ref(py), self.sink.clone(), None, None);
+            let job = Py::new(py, job.sharing(Arc::clone(&shared)))?;
             let ran = run.call1(py, (job.clone_ref(py),));
             job.get().lose_unless(py, ran)?;
             lock(&self.pool.running).remove(&id);
@@ -133,7 +180,6 @@ impl ThreadPool {
                 break;
             }
         }
-        self.threads.fetch_sub(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -143,21 +189,27 @@ impl ThreadPool {
         self.port.finish(job, awaitable);
     }
 
-    /// Interrupts jobs until the pool is closed: raises `soft` in a body at its soft limit and `hard` in one that was
-    /// given up, which `replace()` then replaces with a fresh thread.
+    /// Keeps as many threads as are wanted, with `add()`, and interrupts jobs until the pool is closed: raises `soft` in
+    /// a body at its soft limit, `hard` in one that was given up and `terminated` in one that was terminated.
     fn interrupt(
         &self,
         py: Python<'_>,
         soft: &Bound<'_, PyAny>,
         hard: &Bound<'_, PyAny>,
-        replace: &Bound<'_, PyAny>,
+        terminated: &Bound<'_, PyAny>,
+        add: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        while let Ok(Order::Interrupt(job, shared, how)) = py.detach(|| lock(&self.orders).recv()) {
-            if how == Interrupt::Abandon
-                && !self.pool.closed.load(Ordering::Acquire)
-                && let Err(error) = replace.call0()
-            {
-                tracing::error!("Cannot start a thread in place of one that is stuck: {error}");
+        loop {
+            let (job, shared, how) = match py.detach(|| lock(&self.orders).recv()) {
+                Ok(Order::Interrupt(job, shared, how)) => (job, shared, how),
+                Ok(Order::Grow) => {
+                    self.grow(add);
+                    continue;
+                }
+                Ok(Order::Stop) | Err(_) => return Ok(()),
+            };
+            if gives_up(how) {
+                self.grow(add);
             }
             let on_loop = *lock(&shared.body) == Place::Loop;
             match how {
@@ -168,9 +220,11 @@ impl ThreadPool {
                 Interrupt::Abandon => {
                     interrupter::inject(py, &shared, hard);
                 }
+                Interrupt::Terminate => {
+                    interrupter::inject(py, &shared, terminated);
+                }
             }
         }
-        Ok(())
     }
 
     /// Lets the threads end when they have nothing to do.
@@ -183,7 +237,26 @@ impl ThreadPool {
 
     /// How many threads work.
     fn threads(&self) -> usize {
-        self.threads.load(Ordering::Relaxed)
+        self.pool.threads.load(Ordering::Relaxed)
+    }
+}
+
+impl ThreadPool {
+    /// Starts the threads that are missing.
+    fn grow(&self, add: &Bound<'_, PyAny>) {
+        while !self.pool.closed.load(Ordering::Acquire) {
+            let queue = lock(&self.pool.queue);
+            if self.pool.threads.load(Ordering::Relaxed) >= self.pool.wanted.load(Ordering::Relaxed) {
+                return;
+            }
+            self.pool.threads.fetch_add(1, Ordering::Relaxed);
+            drop(queue);
+            if let Err(error) = add.call0() {
+                self.pool.threads.fetch_sub(1, Ordering::Relaxed);
+                tracing::error!("Cannot start a thread for def tasks: {error}");
+                return;
+            }
+        }
     }
 }
 

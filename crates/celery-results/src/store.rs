@@ -29,11 +29,21 @@ pub struct StoreResult {
     pub meta: Bytes,
     /// How long it is kept; `None` for ever (`result_expires`).
     pub expires: Option<Duration>,
+    /// Store it only while the task has not begun: while nothing is stored, or PENDING, RECEIVED, RETRY or REJECTED
+    /// (`celery/worker/control.py: _revoke`).
+    pub unless_begun: bool,
 }
 
 impl StoreResult {
     /// `meta` of `task_id`, kept for `expires`.
     pub fn new(task_id: impl Into<String>, meta: Bytes, expires: Option<Duration>) -> Self {
-        Self { task_id: task_id.into(), meta, expires }
+        Self { task_id: task_id.into(), meta, expires, unless_begun: false }
+    }
+
+    /// Stores it only while the task has not begun.
+    #[must_use]
+    pub fn unless_begun(mut self) -> Self {
+        self.unless_begun = true;
+        self
     }
 }

@@ -79,6 +79,22 @@ impl<T> DueQueue<T> {
         self.heap.is_empty()
     }
 
+    /// Takes whatever `wanted` says, in no order.
+    pub fn take_if(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Vec<T> {
+        if !self.heap.iter().any(|Reverse(entry)| wanted(&entry.item)) {
+            return Vec::new();
+        }
+        let (taken, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.heap).into_iter().partition(|Reverse(entry)| wanted(&entry.item));
+        self.heap = kept.into();
+        taken.into_iter().map(|Reverse(entry)| entry.item).collect()
+    }
+
+    /// What waits, with its due time, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (SystemTime, &T)> {
+        self.heap.iter().map(|Reverse(entry)| (entry.due, &entry.item))
+    }
+
     /// Takes everything, due or not, in due order.
     pub fn drain(&mut self) -> Vec<T> {
         let mut items = Vec::with_capacity(self.heap.len());
@@ -107,5 +123,18 @@ mod tests {
         assert_eq!(queue.pop_due(at(20)), Some("first"));
         assert_eq!(queue.drain(), ["second", "third"]);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn some_are_taken_out_and_the_others_keep_their_order() {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let mut queue = DueQueue::new();
+        for (due, item) in [(3, "c"), (1, "a"), (2, "b"), (4, "d")] {
+            queue.push(at(due), item);
+        }
+        assert_eq!(queue.take_if(|_| false), Vec::<&str>::new());
+        assert_eq!(queue.take_if(|item| *item == "b"), ["b"]);
+        assert_eq!(queue.iter().count(), 3);
+        assert_eq!(queue.drain(), ["a", "c", "d"]);
     }
 }

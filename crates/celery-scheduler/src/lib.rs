@@ -4,10 +4,12 @@ mod clock;
 mod due;
 mod error;
 mod rate;
+mod revoked;
 mod timestamp;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use due::DueQueue;
 pub use error::Error;
 pub use rate::{RateLimit, TokenBucket};
+pub use revoked::Revoked;
 pub use timestamp::parse_timestamp;

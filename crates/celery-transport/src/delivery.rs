@@ -1,6 +1,6 @@
 //! One message on its way to a worker, and what the worker says of it afterwards.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use celery_protocol::Message;
@@ -66,13 +66,26 @@ pub enum Settlement {
     Requeue(DeliveryTag),
     /// Not started: put it back where it was, next to be served (what kombu does at shutdown), marked as redelivered.
     Restore(DeliveryTag),
+    /// For later: the worker lets go of it, the broker keeps it until it is due and then puts it back into its queue, with
+    /// its priority and not marked as redelivered. It comes a few seconds early, so that whoever takes it can start it on
+    /// time. Only where [`Acknowledger::shortest_parking`](crate::Acknowledger::shortest_parking) says so.
+    Park {
+        /// The delivery.
+        tag: DeliveryTag,
+        /// When it is due, by this machine's clock.
+        due: SystemTime,
+    },
 }
 
 impl Settlement {
     /// The delivery that is settled.
     pub fn tag(&self) -> &DeliveryTag {
         match self {
-            Self::Ack(tag) | Self::Reject(tag) | Self::Requeue(tag) | Self::Restore(tag) => tag,
+            Self::Ack(tag)
+            | Self::Reject(tag)
+            | Self::Requeue(tag)
+            | Self::Restore(tag)
+            | Self::Park { tag, .. } => tag,
         }
     }
 }

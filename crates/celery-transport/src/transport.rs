@@ -1,11 +1,11 @@
 //! The traits that every driver implements.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use celery_protocol::Message;
 
-use crate::{Asker, Binding, Delivery, Queue, Result, Settlement, Subscription};
+use crate::{Asker, Binding, Delivery, Parked, Queue, Result, Settlement, Statistics, Subscription};
 
 /// A broker. Cheap to make: nothing is connected before a consumer or a publisher is opened.
 #[async_trait]
@@ -49,6 +49,14 @@ pub trait Consumer: Send {
     /// Waits until [`fetch`](Self::fetch) may find something: a push to one of the queues, a reconnection. Returns
     /// at once when a message may have come since the last fetch. Cancel-safe. May wake for nothing.
     async fn ready(&mut self) -> Result<()>;
+
+    /// Consumes from exactly these queues from the next fetch on (`add_consumer`, `cancel_consumer`). New ones are declared
+    /// and bound; what is held of the others stays held and is settled as ever. None at all is no error: then nothing
+    /// comes.
+    ///
+    /// Fails only when the broker refuses one of them, and then changes nothing. While the broker is away they are
+    /// declared when it is back.
+    async fn consume_from(&mut self, queues: &[Queue]) -> Result<()>;
 }
 
 /// The settling half of a consumer. Shared.
@@ -57,6 +65,23 @@ pub trait Acknowledger: Send + Sync {
     /// Settles a batch: what is forgotten in one round trip, what goes back in the order given. Idempotent: a batch whose fate is unknown (an
     /// [`Error::Lost`](crate::Error::Lost)) may be given again.
     async fn settle(&self, batch: &[Settlement]) -> Result<()>;
+
+    /// Whether the broker keeps messages for later ([`Settlement::Park`]): `None` if not, otherwise how far ahead one has to
+    /// be due for that to be of use.
+    fn shortest_parking(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The messages that are parked, whoever did it, earliest first and not more than `most`.
+    async fn parked(&self, most: usize) -> Result<Vec<Parked>> {
+        let _ = most;
+        Ok(Vec::new())
+    }
+
+    /// What this consumer has done. Cheap: nobody is asked.
+    fn statistics(&self) -> Statistics {
+        Statistics::default()
+    }
 
     /// Ends the consumer: gives back whatever it still holds (first to be served, as kombu does at shutdown) and drops
     /// its lease. Returns how many messages were given back.

@@ -6,20 +6,28 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use celery_executor::{EventReceiver, Executor, Kind, Lane};
+use celery_protocol::control::pidbox_exchange;
 use celery_results::ResultStore;
-use celery_scheduler::{Clock, DueQueue, SystemClock};
+use celery_scheduler::{Clock, DueQueue, Revoked, SystemClock};
 use celery_transport::{Acknowledger, Consumer, Publisher, Transport};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::complete::{Completer, settle_at_once};
+use crate::consumed::Consumed;
+use crate::control::{self, Panel};
 use crate::credit::Credit;
-use crate::engine::Engine;
+use crate::engine::{Engine, Watch};
+use crate::events::{self, Dispatcher, Gauges, Heartbeat, Origin};
 use crate::fetch::Fetcher;
+use crate::host::Host;
 use crate::intake::Intake;
 use crate::outbox::{self, Outbox, OutboxReceiver};
+use crate::parking::Parking;
 use crate::rates::RateLimits;
 use crate::report::Reporter;
-use crate::{Config, Error, Exit, Phase, Result, Shutdown};
+use crate::{Config, Error, Exit, LamportClock, Phase, Result, Shutdown, gossip};
 
 /// Gathers the parts of a [`Worker`].
 #[derive(Debug)]
@@ -27,7 +35,10 @@ pub struct WorkerBuilder {
     config: Config,
     transport: Box<dyn Transport>,
     results: Option<Arc<dyn ResultStore>>,
+    host: Option<Arc<dyn Host>>,
     clock: Arc<dyn Clock>,
+    lamport: LamportClock,
+    revoked: Revoked,
     shutdown: Shutdown,
 }
 
@@ -39,10 +50,34 @@ impl WorkerBuilder {
         self
     }
 
+    /// The program around the worker.
+    #[must_use]
+    pub fn host(mut self, host: Arc<dyn Host>) -> Self {
+        self.host = Some(host);
+        self
+    }
+
     /// The clock that ETAs and expiries are read on.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// The logical clock of events and commands, which the program around the worker may move as well.
+    #[must_use]
+    pub fn lamport(mut self, lamport: LamportClock) -> Self {
+        self.lamport = lamport;
+        self
+    }
+
+    /// The ids that are revoked from the start (`--statedb`), the oldest first.
+    #[must_use]
+    pub fn revoked(mut self, ids: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let now = self.clock.now();
+        for id in ids {
+            self.revoked.add(id.as_ref(), now);
+        }
         self
     }
 
@@ -73,21 +108,27 @@ impl fmt::Debug for Worker {
     }
 }
 
-/// A broker that is connected.
-struct Connected {
-    consumer: Box<dyn Consumer>,
-    acknowledger: Arc<dyn Acknowledger>,
-    publisher: Arc<dyn Publisher>,
+/// How a worker ended, and what it leaves.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Ended {
+    /// How it ended.
+    pub exit: Exit,
+    /// The ids that are revoked, the oldest first: to be kept for the next start (`--statedb`).
+    pub revoked: Vec<String>,
 }
 
 impl Worker {
     /// Starts putting a worker together.
     pub fn builder(config: Config, transport: Box<dyn Transport>) -> WorkerBuilder {
         WorkerBuilder {
+            revoked: Revoked::new(config.revokes_max, config.revoke_expires),
             config,
             transport,
             results: None,
+            host: None,
             clock: Arc::new(SystemClock),
+            lamport: LamportClock::default(),
             shutdown: Shutdown::new(),
         }
     }
@@ -102,29 +143,59 @@ impl Worker {
     /// # Errors
     ///
     /// When the broker cannot be used, or does not come back in time.
-    pub async fn run(self, loops: Vec<Lane>, threads: Vec<Lane>, events: EventReceiver) -> Result<Exit> {
+    pub async fn run(self, loops: Vec<Lane>, threads: Vec<Lane>, events: EventReceiver) -> Result<Ended> {
         let Self { parts, outbox, sending } = self;
-        let WorkerBuilder { config, transport, results, clock, shutdown } = parts;
+        let WorkerBuilder { config, transport, results, host, clock, lamport, revoked, shutdown } = parts;
+        let config = Arc::new(config);
         let connected = tokio::select! {
             connected = connect(&config, &*transport) => connected?,
-            () = shutdown.reached(Phase::Warm) => return Ok(Exit::Warm),
+            () = shutdown.reached(Phase::Warm) => {
+                return Ok(Ended { exit: Exit::Warm, revoked: revoked.ids() });
+            }
         };
         let Connected { consumer, acknowledger, publisher } = connected;
+
+        let dispatcher = dispatcher(&config, &clock, &lamport);
+        let gauges = Arc::new(Gauges::default());
+        let heartbeat = Heartbeat {
+            dispatcher: dispatcher.clone(),
+            gauges: Arc::clone(&gauges),
+            every: config.heartbeat,
+            software: config.software.clone(),
+        };
+        let (asking, asks) = mpsc::channel(MOST_ASKED);
+        let panel = Panel::new(
+            config.hostname.clone(),
+            asking,
+            Arc::clone(&publisher),
+            Arc::clone(&acknowledger),
+            host.clone(),
+            lamport.clone(),
+        );
+        let mut background = JoinSet::new();
+        listen(&mut background, &config, &*transport, panel, &lamport).await?;
+        background.spawn(heartbeat.clone().beat());
+        let telling = tokio::spawn(events::send(dispatcher.clone(), Arc::clone(&publisher)));
 
         let reporter = Arc::new(Reporter::new(&config));
         let (completer, items) = mpsc::unbounded_channel();
         let (settler, settlements) = mpsc::unbounded_channel();
         let backlog = Arc::new(AtomicUsize::new(0));
-        let settling = tokio::spawn(settle_at_once(settlements, Arc::clone(&acknowledger)));
+        let parking = Parking::new(config.eta_park_after, &*acknowledger);
+        let settling =
+            tokio::spawn(settle_at_once(settlements, Arc::clone(&acknowledger), parking.under_way()));
         let completing = tokio::spawn(
             Completer {
                 items,
                 backlog: Arc::clone(&backlog),
+                host_stores: results.is_none(),
                 results,
                 acknowledger: Arc::clone(&acknowledger),
                 outbox: outbox.clone(),
                 reporter: Arc::clone(&reporter),
                 clock: Arc::clone(&clock),
+                events: dispatcher.clone(),
+                host: host.clone(),
             }
             .run(),
         );
@@ -134,11 +205,14 @@ impl Worker {
         let slots = [Kind::Async, Kind::Sync].map(|kind| executor.load(kind).slots);
         let engine = Engine {
             fetcher: Fetcher::spawn(consumer, shutdown.clone()),
+            asks,
             intake: Intake::new(&config),
             credit: Credit::new(slots, config.prefetch_multiplier, config.look_ahead),
-            priority_order: config.priority_order,
             later: DueQueue::new(),
+            parking,
             rates: RateLimits::new(&config.tasks, clock.now()),
+            revoked,
+            consumed: Consumed::new(&config),
             executor,
             completer,
             settler,
@@ -147,13 +221,23 @@ impl Worker {
                 .into_iter()
                 .filter(|kind| config.tasks.iter().any(|task| task.kind == *kind))
                 .collect(),
+            totals: vec![0; config.tasks.len()],
+            gauges,
+            events: dispatcher.clone(),
+            heartbeat: heartbeat.clone(),
+            lamport,
             reporter,
             clock,
+            watch: Watch::new(),
+            host,
+            since: Instant::now(),
             shutdown: shutdown.clone(),
+            config: Arc::clone(&config),
         };
+        heartbeat.online();
         tracing::info!("{} ready.", config.hostname);
         shutdown.advance(Phase::Ready);
-        let exit = engine.run().await;
+        let (exit, revoked) = engine.run().await;
 
         // The engine is gone and with it the senders: what is to be stored and settled is finished first. A server that
         // is away now would be waited for without end; a second signal is the way out.
@@ -173,6 +257,12 @@ impl Worker {
                 exit.map(|_| Exit::Cold)
             }
         };
+        background.shutdown().await;
+        heartbeat.offline();
+        dispatcher.close();
+        if tokio::time::timeout(CLOSE_TIMEOUT, telling).await.is_err() {
+            tracing::warn!("Some events were not sent before the shutdown");
+        }
         sending.abort();
         match tokio::time::timeout(CLOSE_TIMEOUT, acknowledger.close()).await {
             Ok(Ok(0)) => {}
@@ -180,8 +270,50 @@ impl Worker {
             Ok(Err(error)) => tracing::error!("Cannot give back unacknowledged messages: {error}"),
             Err(_) => tracing::error!("Cannot give back unacknowledged messages: the broker does not answer"),
         }
-        exit
+        exit.map(|exit| Ended { exit, revoked })
     }
+}
+
+fn dispatcher(config: &Config, clock: &Arc<dyn Clock>, lamport: &LamportClock) -> Dispatcher {
+    let origin = Origin {
+        hostname: config.hostname.clone(),
+        exchange: config.event_exchange.clone(),
+        utcoffset: config.utcoffset.into(),
+    };
+    // As upstream: without heartbeats, gossip and task events nothing is ever sent.
+    let enabled = config.task_events || config.gossip || config.heartbeat.is_some();
+    Dispatcher::new(origin, enabled, config.task_events, Arc::clone(clock), lamport.clone())
+}
+
+/// Starts listening to commands and to other workers.
+async fn listen(
+    background: &mut JoinSet<()>,
+    config: &Config,
+    transport: &dyn Transport,
+    panel: Panel,
+    lamport: &LamportClock,
+) -> Result<()> {
+    if config.remote_control {
+        let exchange = pidbox_exchange(&config.control_namespace);
+        let commands = transport.subscribe(&exchange, &[]).await.map_err(Error::Broker)?;
+        background.spawn(control::listen(panel, commands));
+    }
+    if config.gossip {
+        let workers =
+            transport.subscribe(&config.event_exchange, &["worker.#"]).await.map_err(Error::Broker)?;
+        background.spawn(gossip::listen(workers, config.hostname.clone(), lamport.clone()));
+    }
+    Ok(())
+}
+
+/// How many commands may wait for the engine.
+const MOST_ASKED: usize = 64;
+
+/// A broker that is connected.
+struct Connected {
+    consumer: Box<dyn Consumer>,
+    acknowledger: Arc<dyn Acknowledger>,
+    publisher: Arc<dyn Publisher>,
 }
 
 /// How long a shutdown waits for the server to take back what was not acknowledged.

@@ -4,6 +4,8 @@
 //! they are; the rest of the burst goes on. Results are stored first, and the messages of tasks that ended
 //! unacknowledged are settled after: a crash between the two makes such a task run again rather than lose its result.
 //! Messages that wait for no result are settled by a task of their own, so a store that is away does not hold them up.
+//! A task that the host has to conclude is put aside until it has; its result and its message wait for that.
+//! Events are told once a burst is stored: what a monitor shows can be read.
 //! While one burst is on its way the next gathers, so the bursts grow with the load.
 //!
 //! Round trips per burst: one to store, one to settle. Copies per task: the encoded result meta.
@@ -12,14 +14,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use celery_executor::{Failure, JobId, Outcome};
+use celery_protocol::result::RevokedReason;
 use celery_results::{ResultStore, StoreResult};
 use celery_scheduler::Clock;
-use celery_transport::{Acknowledger, DeliveryTag, Settlement};
+use celery_transport::{Acknowledger, Settlement};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 
-use crate::in_flight::InFlight;
+use crate::events::Dispatcher;
+use crate::host::{Ending, Host, How};
+use crate::in_flight::{self, InFlight};
 use crate::intake::{Reason, Refused};
 use crate::outbox::{Away, Outbox, until_answered};
+use crate::parking::UnderWay;
 use crate::report::{Reporter, log_ended};
 
 /// What is to be completed.
@@ -52,6 +61,16 @@ pub(crate) struct Completer {
     pub(crate) outbox: Outbox,
     pub(crate) reporter: Arc<Reporter>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) events: Dispatcher,
+    pub(crate) host: Option<Arc<dyn Host>>,
+    /// Whether there is a result store that only the host knows.
+    pub(crate) host_stores: bool,
+}
+
+/// What is told once a burst is stored.
+enum Told {
+    Refused(Box<Refused>),
+    Ended(Box<(Box<InFlight>, Outcome)>),
 }
 
 #[derive(Default)]
@@ -59,18 +78,25 @@ struct Burst {
     items: usize,
     store: Vec<StoreResult>,
     settle: Vec<Settlement>,
+    told: Vec<Told>,
 }
+
+/// An item and whether the host has stored its state.
+type Concluded = (Item, bool);
 
 const BURST: usize = 512;
 
-/// Settles the messages that wait for no result: of tasks that start, and of those that are given back.
+/// Settles the messages that wait for no result: of tasks that start, of those that are parked, and of those that are
+/// given back.
 pub(crate) async fn settle_at_once(
     mut settlements: mpsc::UnboundedReceiver<Settlement>,
     acknowledger: Arc<dyn Acknowledger>,
+    parking: Arc<UnderWay>,
 ) {
     let mut batch = Vec::with_capacity(BURST);
     while settlements.recv_many(&mut batch, BURST).await > 0 {
         settle(&*acknowledger, &batch).await;
+        parking.settled(&batch);
         batch.clear();
     }
 }
@@ -79,21 +105,31 @@ impl Completer {
     pub(crate) async fn run(mut self) {
         let mut came = Vec::with_capacity(BURST);
         let mut parked = Vec::new();
+        let mut concluding: FuturesUnordered<BoxFuture<'static, Concluded>> = FuturesUnordered::new();
         let mut open = true;
-        while open || !parked.is_empty() {
+        while open || !parked.is_empty() || !concluding.is_empty() {
+            let mut burst = Burst::default();
             tokio::select! {
                 count = self.items.recv_many(&mut came, BURST), if open => open = count > 0,
                 () = self.outbox.confirmed(), if !parked.is_empty() => {}
+                Some((item, stored)) = concluding.next() => self.complete(item, stored, &mut burst),
             }
-            let mut burst = Burst::default();
             for item in std::mem::take(&mut parked).into_iter().chain(came.drain(..)) {
                 if item.job().is_some_and(|job| self.outbox.is_pending(job)) {
                     parked.push(item);
+                } else if let Some((host, ending)) = self.ending(&item) {
+                    concluding.push(Box::pin(async move { (item, host.conclude(ending).await) }));
                 } else {
-                    self.complete(item, &mut burst);
+                    self.complete(item, false, &mut burst);
                 }
             }
             self.store(&burst.store).await;
+            for told in burst.told {
+                match told {
+                    Told::Refused(refused) => self.events.refused(&refused),
+                    Told::Ended(ended) => self.events.ended(&ended.0, &ended.1),
+                }
+            }
             if !burst.settle.is_empty() {
                 settle(&*self.acknowledger, &burst.settle).await;
             }
@@ -101,33 +137,78 @@ impl Completer {
         }
     }
 
-    fn complete(&self, item: Item, burst: &mut Burst) {
+    /// What the host has to conclude: a task that did not run to its end and that others wait for, or of which only the
+    /// host can tell.
+    fn ending(&self, item: &Item) -> Option<(Arc<dyn Host>, Ending)> {
+        let host = self.host.as_ref()?;
+        let (message, headers, spec, how) = match item {
+            Item::Refused(refused) => {
+                let how = match &refused.reason {
+                    Reason::Unknown if self.host_stores => How::NotRegistered,
+                    Reason::Expired => How::Revoked(RevokedReason::Expired, None),
+                    Reason::Revoked(_) => How::Revoked(RevokedReason::Revoked, None),
+                    _ => return None,
+                };
+                (refused.message.as_ref()?, refused.headers.as_ref()?, refused.spec.as_ref(), how)
+            }
+            Item::Ended { in_flight, outcome, .. } => {
+                let how = match outcome {
+                    Outcome::TimedOut { limit } => How::TimedOut(*limit),
+                    Outcome::Terminated { signal } => How::Revoked(RevokedReason::Terminated, Some(*signal)),
+                    _ => return None,
+                };
+                (&in_flight.message, &in_flight.headers, Some(&in_flight.spec), how)
+            }
+            Item::Store { .. } => return None,
+        };
+        let followed = || in_flight::body(message).is_none_or(|body| !body.embed.is_empty());
+        if spec.is_some_and(|spec| !spec.concluded_by_host) && !followed() {
+            return None;
+        }
+        let ignores = match spec {
+            Some(spec) => spec.ignores(headers.ignore_result),
+            None => headers.ignore_result.unwrap_or_default(),
+        };
+        let store = !ignores || spec.is_some_and(|spec| spec.store_errors_even_if_ignored);
+        let ending = Ending::new(&*headers.task, &*headers.id, Arc::clone(message), store, how);
+        Some((Arc::clone(host), ending))
+    }
+
+    fn complete(&self, item: Item, stored: bool, burst: &mut Burst) {
         burst.items += 1;
         match item {
             Item::Store { job: Some(job), .. } if self.outbox.is_refused(job) => {}
             Item::Store { result, .. } => burst.store.push(result),
-            Item::Refused(refused) => self.refuse(*refused, burst),
-            Item::Ended { job, in_flight, outcome } => self.end(job, &in_flight, outcome, burst),
+            Item::Refused(refused) => self.refuse(refused, stored, burst),
+            Item::Ended { job, in_flight, outcome } => self.end(job, in_flight, outcome, stored, burst),
         }
     }
 
-    fn refuse(&self, refused: Refused, burst: &mut Burst) {
-        burst.store.extend(self.reporter.refused(&refused, self.clock.now()));
+    fn refuse(&self, refused: Box<Refused>, stored: bool, burst: &mut Burst) {
+        if !stored {
+            burst.store.extend(self.reporter.refused(&refused, self.clock.now()));
+        }
         burst.settle.push(match refused.reason {
-            Reason::Unknown => Settlement::Reject(refused.tag),
-            _ => Settlement::Ack(refused.tag),
+            Reason::Unknown => Settlement::Reject(refused.tag.clone()),
+            _ => Settlement::Ack(refused.tag.clone()),
         });
+        burst.told.push(Told::Refused(refused));
     }
 
-    fn end(&self, job: JobId, in_flight: &InFlight, outcome: Outcome, burst: &mut Burst) {
+    fn end(&self, job: JobId, in_flight: Box<InFlight>, outcome: Outcome, stored: bool, burst: &mut Burst) {
         let outcome = match (self.outbox.take_refusal(job), outcome) {
             (Some(reason), Outcome::Succeeded(_) | Outcome::Retried { .. }) => publication_refused(&reason),
             (_, outcome) => outcome,
         };
-        log_ended(in_flight, &outcome);
-        burst.store.extend(self.reporter.outcome(in_flight, &outcome, self.clock.now()));
+        log_ended(&in_flight, &outcome);
+        if !stored {
+            burst.store.extend(self.reporter.outcome(&in_flight, &outcome, self.clock.now()));
+        }
         if !in_flight.acked {
-            burst.settle.push(settlement(in_flight.tag.clone(), in_flight, &outcome));
+            burst.settle.push(settlement(&in_flight, &outcome));
+        }
+        if self.events.sends_tasks() {
+            burst.told.push(Told::Ended(Box::new((in_flight, outcome))));
         }
     }
 
@@ -151,15 +232,13 @@ async fn settle(acknowledger: &dyn Acknowledger, batch: &[Settlement]) {
     }
 }
 
-/// What becomes of the message of a task that ended unacknowledged (`celery/worker/request.py: on_success, on_failure,
-/// on_timeout`).
-fn settlement(tag: DeliveryTag, in_flight: &InFlight, outcome: &Outcome) -> Settlement {
-    match outcome {
-        Outcome::Rejected { requeue: true, .. } => Settlement::Requeue(tag),
-        Outcome::Rejected { requeue: false, .. } => Settlement::Reject(tag),
-        Outcome::TimedOut { .. } if !in_flight.spec.acks_on_timeout => Settlement::Requeue(tag),
-        Outcome::Failed(_) if !in_flight.spec.acks_on_failure => Settlement::Reject(tag),
-        _ => Settlement::Ack(tag),
+/// What becomes of the message of a task that ended unacknowledged.
+fn settlement(in_flight: &InFlight, outcome: &Outcome) -> Settlement {
+    let tag = in_flight.tag.clone();
+    match in_flight.rejection(outcome) {
+        Some(true) => Settlement::Requeue(tag),
+        Some(false) => Settlement::Reject(tag),
+        None => Settlement::Ack(tag),
     }
 }
 

@@ -1,11 +1,15 @@
 //! What a worker is told.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use celery_executor::{Kind, Limits};
+use celery_protocol::json::RawJson;
 use celery_scheduler::RateLimit;
 use celery_transport::{PriorityOrder, Queue};
+
+pub use crate::events::Software;
 
 /// The settings of a worker. Names follow Celery's settings where there is one.
 #[derive(Debug, Clone)]
@@ -23,6 +27,10 @@ pub struct Config {
     pub priority_order: PriorityOrder,
     /// How many messages may be held beyond one kind's prefetch credit to find work for the other kind.
     pub look_ahead: usize,
+    /// `worker_eta_park_after`: a task that is due later than this waits in the broker, where that can keep it; `None`: in the
+    /// worker, as with stock ones. Less than [`Acknowledger::shortest_parking`](celery_transport::Acknowledger) counts as
+    /// that.
+    pub eta_park_after: Option<Duration>,
     /// `accept_content` as content types. A message of another type is refused.
     pub accept_content: Vec<String>,
     /// `result_expires`; `None` keeps results for ever.
@@ -35,6 +43,38 @@ pub struct Config {
     pub connection_max_retries: Option<u32>,
     /// How many publications may wait to be confirmed before publishing from a task raises.
     pub outbox_capacity: usize,
+    /// The queues that are known besides those consumed from: `add_consumer` finds their exchange here.
+    pub known_queues: Vec<Queue>,
+    /// Queues as `active_queues` shows them, by name; those that are not here are shown by what a [`Queue`] says.
+    pub queue_details: HashMap<String, RawJson>,
+    /// `worker_enable_remote_control`: whether commands are listened to.
+    pub remote_control: bool,
+    /// `control_exchange`: the namespace of commands and replies, `celery`.
+    pub control_namespace: String,
+    /// `worker_send_task_events`: whether events of tasks are sent from the start.
+    pub task_events: bool,
+    /// `event_exchange`.
+    pub event_exchange: String,
+    /// Seconds between heartbeats; `None` sends none (`--without-heartbeat`).
+    pub heartbeat: Option<Duration>,
+    /// Whether revoked tasks and the clock are asked of the other workers at the start (not `--without-mingle`).
+    pub mingle: bool,
+    /// Whether the heartbeats of other workers are listened to (not `--without-gossip`).
+    pub gossip: bool,
+    /// What runs here, as heartbeats say it.
+    pub software: Software,
+    /// Hours by which local time is behind UTC, as events say it (`celery/utils/time.py: utcoffset`).
+    pub utcoffset: f64,
+    /// How many revoked ids are remembered (`CELERY_WORKER_REVOKES_MAX`).
+    pub revokes_max: usize,
+    /// How long a revoked id is remembered (`CELERY_WORKER_REVOKE_EXPIRES`).
+    pub revoke_expires: Duration,
+    /// `worker_soft_shutdown_timeout`: how long a cold shutdown lets tasks run on.
+    pub soft_shutdown_timeout: Duration,
+    /// `worker_enable_soft_shutdown_on_idle`: whether it waits as long when nothing runs.
+    pub soft_shutdown_on_idle: bool,
+    /// Whether the `repr` of return values is wanted for the log.
+    pub log_values: bool,
 }
 
 impl Config {
@@ -47,12 +87,33 @@ impl Config {
             prefetch_multiplier: 4,
             priority_order: PriorityOrder::Celery,
             look_ahead: 256,
+            eta_park_after: Some(Duration::from_secs(60)),
             accept_content: vec![String::from("application/json")],
             result_expires: Some(Duration::from_secs(86_400)),
             result_extended: false,
             connection_retry: true,
             connection_max_retries: Some(100),
             outbox_capacity: 10_000,
+            known_queues: Vec::new(),
+            queue_details: HashMap::new(),
+            remote_control: true,
+            control_namespace: String::from("celery"),
+            task_events: false,
+            event_exchange: String::from("celeryev"),
+            heartbeat: Some(Duration::from_secs(2)),
+            mingle: true,
+            gossip: true,
+            software: Software {
+                ident: String::from("celery-oxide"),
+                version: String::from(env!("CARGO_PKG_VERSION")),
+                system: String::from("Linux"),
+            },
+            utcoffset: 0.0,
+            revokes_max: 50_000,
+            revoke_expires: Duration::from_secs(10_800),
+            soft_shutdown_timeout: Duration::ZERO,
+            soft_shutdown_on_idle: false,
+            log_values: true,
         }
     }
 }
@@ -73,6 +134,8 @@ pub struct TaskSpec {
     pub acks_on_timeout: bool,
     /// `ignore_result`; a message may ask for it too.
     pub ignore_result: bool,
+    /// Whether a message that says so wants a result in spite of `ignore_result`, as from Celery 5.6 on.
+    pub message_decides: bool,
     /// `store_errors_even_if_ignored`.
     pub store_errors_even_if_ignored: bool,
     /// `track_started`: the state STARTED is stored.
@@ -81,9 +144,23 @@ pub struct TaskSpec {
     pub limits: Limits,
     /// `rate_limit`: how many of these tasks this worker starts per second.
     pub rate_limit: Option<RateLimit>,
+    /// `send_events`: whether monitors are told of this task.
+    pub send_events: bool,
+    /// Whether the [`Host`](crate::Host) concludes a task that ends without having run to its end: its backend is the
+    /// host's, or hooks and signals of the host have to be called.
+    pub concluded_by_host: bool,
 }
 
 impl TaskSpec {
+    /// Whether nobody wants the result of a message with this `ignore_result` header
+    /// (`celery/app/task.py: get_actual_ignore_result`; before Celery 5.6 either could say so).
+    pub fn ignores(&self, message: Option<bool>) -> bool {
+        match message {
+            Some(ignored) if self.message_decides => ignored,
+            _ => self.ignore_result || message.unwrap_or_default(),
+        }
+    }
+
     /// A task with Celery's defaults.
     pub fn new(name: impl Into<Arc<str>>, kind: Kind) -> Self {
         Self {
@@ -93,10 +170,13 @@ impl TaskSpec {
             acks_on_failure: true,
             acks_on_timeout: true,
             ignore_result: false,
+            message_decides: false,
             store_errors_even_if_ignored: false,
             track_started: false,
             limits: Limits::default(),
             rate_limit: None,
+            send_events: true,
+            concluded_by_host: false,
         }
     }
 }

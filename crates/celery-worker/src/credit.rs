@@ -6,6 +6,9 @@
 
 use celery_executor::Kind;
 
+/// As many as come.
+const UNBOUNDED: usize = usize::MAX / 4;
+
 /// The messages held, by kind, against what may be held.
 #[derive(Debug)]
 pub(crate) struct Credit {
@@ -18,10 +21,21 @@ impl Credit {
     /// `slots` of async and sync tasks; a multiplier of 0 is no bound.
     pub(crate) fn new(slots: [usize; 2], multiplier: usize, look_ahead: usize) -> Self {
         let allowed = slots.map(|slots| match multiplier {
-            0 => usize::MAX / 4,
+            0 => UNBOUNDED,
             _ => slots * multiplier,
         });
         Self { allowed, held: [0; 2], look_ahead }
+    }
+
+    /// The slots have changed.
+    pub(crate) fn resize(&mut self, slots: [usize; 2], multiplier: usize) {
+        self.allowed = Self::new(slots, multiplier, self.look_ahead).allowed;
+    }
+
+    /// How many messages may be held, without the look-ahead; 0 for no bound.
+    pub(crate) fn allowed(&self) -> usize {
+        let sum = self.allowed[0] + self.allowed[1];
+        if sum >= UNBOUNDED { 0 } else { sum }
     }
 
     pub(crate) fn take(&mut self, kind: Kind) {

@@ -1,12 +1,14 @@
 //! The fetching half of the worker: asked for a number of messages, it answers with a batch of at least one.
 //!
+//! It may be told at any time to consume from other queues; a fetch that has begun is not changed by that.
+//!
 //! Protocol: the engine asks when it has credit, and asks again only after it has taken the answer (before it
 //! looks at it), so at most one fetch is under way and never more is fetched than was asked for. A fetch that has begun runs to its end, also during
 //! a shutdown: what it took is answered, and given back by the engine.
 
 use std::time::Duration;
 
-use celery_transport::{Consumer, Delivery, Error};
+use celery_transport::{Consumer, Delivery, Error, Queue};
 use tokio::sync::mpsc;
 
 use crate::{Phase, Shutdown};
@@ -26,6 +28,7 @@ pub(crate) enum Fetched {
 #[derive(Debug)]
 pub(crate) struct Fetcher {
     requests: mpsc::Sender<usize>,
+    queues: mpsc::UnboundedSender<Vec<Queue>>,
     answers: mpsc::Receiver<Fetched>,
     asked: bool,
 }
@@ -33,9 +36,10 @@ pub(crate) struct Fetcher {
 impl Fetcher {
     pub(crate) fn spawn(consumer: Box<dyn Consumer>, shutdown: Shutdown) -> Self {
         let (requests, asked) = mpsc::channel(1);
+        let (queues, other) = mpsc::unbounded_channel();
         let (answer, answers) = mpsc::channel(4);
-        tokio::spawn(run(consumer, asked, answer, shutdown));
-        Self { requests, answers, asked: false }
+        tokio::spawn(Fetching { consumer, asked, other, answer, pause: PAUSE, away: false }.run(shutdown));
+        Self { requests, queues, answers, asked: false }
     }
 
     /// Asks for `count` messages, unless an answer is still due.
@@ -43,6 +47,12 @@ impl Fetcher {
         if !self.asked && count > 0 {
             self.asked = self.requests.try_send(count).is_ok();
         }
+    }
+
+    /// Consumes from exactly these queues from the next fetch on.
+    pub(crate) fn consume_from(&self, queues: Vec<Queue>) {
+        // The fetcher ends before the engine only in a shutdown.
+        let _ = self.queues.send(queues);
     }
 
     /// Whether an answer is still due.
@@ -60,63 +70,102 @@ impl Fetcher {
     }
 }
 
-async fn run(
-    mut consumer: Box<dyn Consumer>,
-    mut asked: mpsc::Receiver<usize>,
+/// The fetcher's own end.
+struct Fetching {
+    consumer: Box<dyn Consumer>,
+    asked: mpsc::Receiver<usize>,
+    other: mpsc::UnboundedReceiver<Vec<Queue>>,
     answer: mpsc::Sender<Fetched>,
-    shutdown: Shutdown,
-) {
-    let stop = shutdown.reached(Phase::Warm);
-    tokio::pin!(stop);
-    let mut pause = PAUSE;
-    let mut away = false;
-    loop {
-        let count = tokio::select! {
-            biased;
-            () = &mut stop => return,
-            count = asked.recv() => match count { Some(count) => count, None => return },
-        };
+    pause: Duration,
+    away: bool,
+}
+
+/// Nobody takes answers any more, or the broker is gone for good.
+struct Over;
+
+impl Fetching {
+    async fn run(mut self, shutdown: Shutdown) {
+        let stop = shutdown.reached(Phase::Warm);
+        tokio::pin!(stop);
         loop {
-            match consumer.fetch(count).await {
-                Ok(batch) => {
-                    if away {
-                        away = false;
-                        pause = PAUSE;
-                        let _ = answer.send(Fetched::Back).await;
-                    }
-                    if !batch.is_empty() {
-                        if answer.send(Fetched::Batch(batch)).await.is_err() {
-                            return;
-                        }
-                        break;
-                    }
-                    tokio::select! {
-                        biased;
-                        () = &mut stop => return,
-                        ready = consumer.ready() => {
-                            if let Err(error) = ready {
-                                tracing::debug!("waiting for messages failed, fetching instead: {error}");
-                            }
-                        }
-                    }
+            let count = tokio::select! {
+                biased;
+                () = &mut stop => return,
+                count = self.asked.recv() => match count { Some(count) => count, None => return },
+            };
+            loop {
+                match self.fetch(count).await {
+                    Err(Over) => return,
+                    Ok(true) => break,
+                    Ok(false) => {}
                 }
-                Err(error) => {
-                    let gone = !error.is_transient();
-                    if !away || gone {
-                        away = true;
-                        if answer.send(Fetched::Failed(error)).await.is_err() || gone {
-                            return;
-                        }
-                    }
-                    tokio::select! {
-                        biased;
-                        () = &mut stop => return,
-                        () = tokio::time::sleep(pause) => {}
-                    }
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                tokio::select! {
+                    biased;
+                    () = &mut stop => return,
+                    () = self.ready() => {}
                 }
             }
         }
+    }
+
+    /// Fetches once. Whether there was something, and the answer is given.
+    async fn fetch(&mut self, count: usize) -> Result<bool, Over> {
+        self.change_queues().await;
+        match self.consumer.fetch(count).await {
+            Ok(batch) => {
+                if std::mem::take(&mut self.away) {
+                    self.pause = PAUSE;
+                    self.tell(Fetched::Back).await?;
+                }
+                if batch.is_empty() {
+                    return Ok(false);
+                }
+                self.tell(Fetched::Batch(batch)).await?;
+                Ok(true)
+            }
+            Err(error) => {
+                let gone = !error.is_transient();
+                if !self.away || gone {
+                    self.away = true;
+                    self.tell(Fetched::Failed(error)).await?;
+                }
+                if gone { Err(Over) } else { Ok(false) }
+            }
+        }
+    }
+
+    /// Turns to the queues that were asked for last, if any.
+    async fn change_queues(&mut self) {
+        while let Ok(queues) = self.other.try_recv() {
+            self.consume_from(queues).await;
+        }
+    }
+
+    async fn consume_from(&mut self, queues: Vec<Queue>) {
+        if let Err(error) = self.consumer.consume_from(&queues).await {
+            tracing::error!("Cannot change the queues that are consumed from: {error}");
+        }
+    }
+
+    /// Waits until a fetch may find something, or other queues are wanted; while the broker is away, for a while.
+    async fn ready(&mut self) {
+        if self.away {
+            tokio::time::sleep(self.pause).await;
+            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            return;
+        }
+        tokio::select! {
+            ready = self.consumer.ready() => {
+                if let Err(error) = ready {
+                    tracing::debug!("waiting for messages failed, fetching instead: {error}");
+                }
+            }
+            Some(queues) = self.other.recv() => self.consume_from(queues).await,
+        }
+    }
+
+    async fn tell(&mut self, fetched: Fetched) -> Result<(), Over> {
+        self.answer.send(fetched).await.map_err(|_| Over)
     }
 }
 

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use celery_executor::{Job, Limits};
-use celery_protocol::{Body, Expires, Message, TaskHeaders, V1Task};
+use celery_protocol::{Expires, Message, TaskHeaders, V1Task};
 use celery_scheduler::parse_timestamp;
 use celery_transport::{Delivery, DeliveryTag};
 use tokio::time::Instant;
 
-use crate::in_flight::{Admitted, Arguments, InFlight, JobIds};
+use crate::in_flight::{Admitted, InFlight, JobIds};
+use crate::revocation::Revocation;
 use crate::{Config, TaskSpec};
 
 /// What a delivery turned out to be.
@@ -23,16 +24,28 @@ pub(crate) enum Admission {
     /// A job to be run later.
     Later(SystemTime, Admitted),
     /// Not to be run: acknowledged, and perhaps a result stored.
-    Refused(Refused),
+    Refused(Box<Refused>),
 }
 
 /// A delivery that is not run.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) tag: DeliveryTag,
+    /// The message, if it is one.
+    pub(crate) message: Option<Arc<Message>>,
     /// The task's headers, if there are any.
     pub(crate) headers: Option<TaskHeaders>,
+    /// The task, if it is known.
+    pub(crate) spec: Option<Arc<TaskSpec>>,
     pub(crate) reason: Reason,
+}
+
+impl Refused {
+    /// A message that was admitted and is not run after all.
+    pub(crate) fn admitted(in_flight: InFlight, reason: Reason) -> Self {
+        let InFlight { tag, message, headers, spec, .. } = in_flight;
+        Self { tag, message: Some(message), headers: Some(headers), spec: Some(spec), reason }
+    }
 }
 
 /// Why a delivery is not run.
@@ -48,6 +61,8 @@ pub(crate) enum Reason {
     Invalid(String),
     /// It expired before it could be run.
     Expired,
+    /// It was revoked before it was run.
+    Revoked(Revocation),
 }
 
 /// Admits deliveries.
@@ -55,7 +70,6 @@ pub(crate) enum Reason {
 pub(crate) struct Intake {
     tasks: std::collections::HashMap<Arc<str>, (u32, Arc<TaskSpec>)>,
     accept_content: Vec<String>,
-    result_extended: bool,
     ids: JobIds,
 }
 
@@ -67,57 +81,81 @@ impl Intake {
                 .map(|(index, spec)| (Arc::clone(&spec.name), (index, Arc::new(spec.clone()))))
                 .collect(),
             accept_content: config.accept_content.clone(),
-            result_extended: config.result_extended,
             ids: JobIds::default(),
         }
     }
 
+    /// Changes the time limits of a task, for messages that come from now on. Returns whether there is such a task.
+    pub(crate) fn limit(&mut self, task: &str, limits: Limits) -> bool {
+        let Some((_, spec)) = self.tasks.get_mut(task) else { return false };
+        Arc::make_mut(spec).limits = limits;
+        true
+    }
+
+    /// The number of a task.
+    pub(crate) fn number(&self, task: &str) -> Option<u32> {
+        self.tasks.get(task).map(|(index, _)| *index)
+    }
+
     pub(crate) fn admit(&mut self, delivery: Delivery, now: SystemTime) -> Admission {
-        let Delivery { tag, queue, message, rank, .. } = delivery;
-        let refused = |tag, headers, reason| Admission::Refused(Refused { tag, headers, reason });
+        let Delivery { tag, message, rank, .. } = delivery;
         let message = match message {
             Ok(message) => message,
             Err(undecodable) => {
-                return refused(tag, None, Reason::Undecodable(undecodable.error.to_string()));
+                let reason = Reason::Undecodable(undecodable.error.to_string());
+                return unreadable(tag, reason);
             }
         };
         let (message, headers) = match task_message(message) {
             Ok(parts) => parts,
-            Err(error) => return refused(tag, None, Reason::Undecodable(error)),
+            Err(error) => {
+                let reason = Reason::Undecodable(error);
+                return unreadable(tag, reason);
+            }
         };
-        let Some((index, spec)) = self.tasks.get(headers.task.as_str()) else {
-            return refused(tag, Some(headers), Reason::Unknown);
+        let (index, spec) = match self.tasks.get(headers.task.as_str()) {
+            Some((index, spec)) => (*index, Some(Arc::clone(spec))),
+            None => (0, None),
         };
+        let times = Times::read(&headers, now);
+        let refused = |headers, spec, message, reason| {
+            let tag = tag.clone();
+            let refused = Refused { tag, message: Some(message), headers: Some(headers), spec, reason };
+            Admission::Refused(Box::new(refused))
+        };
+        let message = Arc::new(message);
+        let Some(spec) = spec else { return refused(headers, None, message, Reason::Unknown) };
         if !self.accept_content.contains(&message.content_type) {
-            let content_type = message.content_type;
-            return refused(tag, Some(headers), Reason::Disallowed(content_type));
+            let reason = Reason::Disallowed(message.content_type.clone());
+            return refused(headers, Some(spec), message, reason);
         }
-        let times = match Times::read(&headers, now) {
+        let times = match times {
             Ok(times) => times,
-            Err(error) => return refused(tag, Some(headers), Reason::Invalid(error)),
+            Err(error) => return refused(headers, Some(spec), message, Reason::Invalid(error)),
         };
         if times.expires.is_some_and(|expires| expires <= now) {
-            return refused(tag, Some(headers), Reason::Expired);
+            return refused(headers, Some(spec), message, Reason::Expired);
         }
-        let limits = limits(&headers, spec);
-        let arguments = self.result_extended.then(|| arguments(&message)).flatten();
-        let job = Job::new(self.ids.next(), *index, message)
-            .with_limits(limits)
+        let job = Job::new(self.ids.next(), index, Arc::clone(&message))
+            .with_limits(limits(&headers, &spec))
             .with_expiry(times.expires.and_then(|expires| {
                 Instant::now().checked_add(expires.duration_since(now).unwrap_or_default())
             }))
             .with_report_start(spec.track_started)
             .with_rank(rank)
-            .with_wants_result(!(spec.ignore_result || headers.ignore_result.unwrap_or_default()));
-        let spec = Arc::clone(spec);
+            .with_wants_result(!spec.ignores(headers.ignore_result));
         let kind = spec.kind;
-        let in_flight = Box::new(InFlight { tag, queue, headers, spec, arguments, acked: false });
+        let in_flight = Box::new(InFlight { tag, headers, spec, message, started: None, acked: false });
         let admitted = Admitted { kind, job, in_flight };
         match times.eta {
             Some(eta) if eta > now => Admission::Later(eta, admitted),
             _ => Admission::Now(admitted),
         }
     }
+}
+
+fn unreadable(tag: DeliveryTag, reason: Reason) -> Admission {
+    Admission::Refused(Box::new(Refused { tag, message: None, headers: None, spec: None, reason }))
 }
 
 /// The message as protocol 2, and its headers.
@@ -136,12 +174,6 @@ fn from_protocol_1(mut message: Message) -> Option<(Message, TaskHeaders)> {
     message.headers = serde_json::value::RawValue::from_string(encoded).ok()?;
     message.body = body.into();
     Some((message, headers))
-}
-
-fn arguments(message: &Message) -> Option<Arguments> {
-    let text = std::str::from_utf8(&message.body).ok()?;
-    let body = Body::split(text).ok()?;
-    Some(Arguments { args: body.args.to_owned(), kwargs: body.kwargs.to_owned() })
 }
 
 fn limits(headers: &TaskHeaders, spec: &TaskSpec) -> Limits {

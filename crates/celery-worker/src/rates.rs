@@ -7,7 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::SystemTime;
 
-use celery_scheduler::TokenBucket;
+use celery_scheduler::{RateLimit, TokenBucket};
 
 use crate::TaskSpec;
 use crate::in_flight::Admitted;
@@ -31,6 +31,35 @@ impl RateLimits {
             Some((index, Limited { bucket, waiting: VecDeque::new(), due: now }))
         });
         Self(limited.collect())
+    }
+
+    /// Changes the limit of a task; without one, whatever waited for it comes back.
+    pub(crate) fn set(&mut self, task: u32, limit: Option<RateLimit>, now: SystemTime) -> Vec<Admitted> {
+        let waiting = self.0.remove(&task).map(|limited| limited.waiting).unwrap_or_default();
+        match limit {
+            Some(limit) => {
+                let bucket = TokenBucket::new(limit, now);
+                self.0.insert(task, Limited { bucket, waiting, due: now });
+                Vec::new()
+            }
+            None => waiting.into(),
+        }
+    }
+
+    /// Takes whatever waits and is meant.
+    pub(crate) fn take_if(&mut self, mut wanted: impl FnMut(&Admitted) -> bool) -> Vec<Admitted> {
+        let mut taken = Vec::new();
+        for limited in self.0.values_mut() {
+            for admitted in std::mem::take(&mut limited.waiting) {
+                if wanted(&admitted) { taken.push(admitted) } else { limited.waiting.push_back(admitted) }
+            }
+        }
+        taken
+    }
+
+    /// What waits.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Admitted> {
+        self.0.values().flat_map(|limited| &limited.waiting)
     }
 
     /// Lets a task through, or keeps it until there is a token for it.

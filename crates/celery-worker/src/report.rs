@@ -13,6 +13,7 @@ use celery_results::StoreResult;
 use crate::Config;
 use crate::in_flight::InFlight;
 use crate::intake::{Reason, Refused};
+use crate::revocation::Revocation;
 
 /// Makes results and log lines.
 #[derive(Debug)]
@@ -67,21 +68,23 @@ impl Reporter {
                 Some(self.store(in_flight, &meta, now))
             }
             Outcome::Failed(failure) if errors && !failure.stored => {
-                Some(self.failure(in_flight, State::Failure, failure, &failure.traceback, now))
+                let (traceback, children) = (Some(failure.traceback.as_str()), failure.children.as_deref());
+                let meta = Meta { state: State::Failure, result: &encode(failure), traceback, children };
+                Some(self.store(in_flight, &meta, now))
             }
-            Outcome::Retried { cause, traceback, stored: false, .. } if errors => Some(match cause {
-                Some(cause) => self.failure(in_flight, State::Retry, cause, traceback, now),
-                None => {
-                    let traceback = Some(traceback.as_str());
-                    let meta = Meta { state: State::Retry, result: "null", traceback, children: None };
-                    self.store(in_flight, &meta, now)
-                }
-            }),
+            Outcome::Retried { cause, traceback, children, stored: false, .. } if errors => {
+                let result = cause.as_ref().map_or_else(|| String::from("null"), encode);
+                let (traceback, children) = (Some(traceback.as_str()), children.as_deref());
+                let meta = Meta { state: State::Retry, result: &result, traceback, children };
+                Some(self.store(in_flight, &meta, now))
+            }
             Outcome::TimedOut { limit } if errors => {
                 let exception = ExceptionInfo::time_limit_exceeded(limit.as_secs_f64());
-                let result = exception.encode();
-                let meta = Meta { state: State::Failure, result: &result, traceback: None, children: None };
-                Some(self.store(in_flight, &meta, now))
+                Some(self.plain(in_flight, State::Failure, &exception, now))
+            }
+            Outcome::Terminated { .. } if errors => {
+                let exception = ExceptionInfo::task_revoked(RevokedReason::Terminated);
+                Some(self.plain(in_flight, State::Revoked, &exception, now))
             }
             _ => None,
         }
@@ -90,9 +93,16 @@ impl Reporter {
     /// What is stored of a message that is not run.
     pub(crate) fn refused(&self, refused: &Refused, now: SystemTime) -> Option<StoreResult> {
         let headers = refused.headers.as_ref()?;
+        if let Some(spec) = &refused.spec
+            && spec.ignores(headers.ignore_result)
+            && !spec.store_errors_even_if_ignored
+        {
+            return None;
+        }
         let (state, exception) = match &refused.reason {
             Reason::Unknown => (State::Failure, ExceptionInfo::not_registered(&headers.task)),
             Reason::Expired => (State::Revoked, ExceptionInfo::task_revoked(RevokedReason::Expired)),
+            Reason::Revoked(_) => (State::Revoked, ExceptionInfo::task_revoked(RevokedReason::Revoked)),
             Reason::Disallowed(content_type) => {
                 let message = format!("Refusing to deserialize untrusted content of type {content_type}");
                 (
@@ -113,22 +123,35 @@ impl Reporter {
         Some(StoreResult::new(headers.id.as_str(), Bytes::from(meta.encode()), self.expires))
     }
 
-    fn failure(
+    /// A task that is revoked wherever its message is (`celery/worker/control.py: _revoke`).
+    pub(crate) fn revoked(&self, id: &str, now: SystemTime) -> StoreResult {
+        let result = ExceptionInfo::task_revoked(RevokedReason::Revoked).encode();
+        let date_done = iso8601(now);
+        let mut meta = ResultMeta::new(id, State::Revoked, &result);
+        meta.date_done = Some(&date_done);
+        StoreResult::new(id, Bytes::from(meta.encode()), self.expires).unless_begun()
+    }
+
+    /// A task that the shutdown gave up after its message had been acknowledged
+    /// (`celery/worker/request.py: Request._announce_cancelled`).
+    pub(crate) fn cancelled(&self, in_flight: &InFlight, now: SystemTime) -> Option<StoreResult> {
+        if in_flight.ignores_result() {
+            return None;
+        }
+        let exception = ExceptionInfo::with_message("celery.exceptions", "Retry", "cancelled by Celery");
+        Some(self.plain(in_flight, State::Retry, &exception, now))
+    }
+
+    /// A state with an exception that was not raised anywhere.
+    fn plain(
         &self,
         in_flight: &InFlight,
         state: State,
-        failure: &Failure,
-        traceback: &str,
+        exception: &ExceptionInfo,
         now: SystemTime,
     ) -> StoreResult {
-        let exception = ExceptionInfo {
-            exc_type: failure.exc_type.clone(),
-            exc_message: failure.exc_message.clone(),
-            exc_module: Some(failure.exc_module.clone()),
-        };
         let result = exception.encode();
-        let children = failure.children.as_deref();
-        self.store(in_flight, &Meta { state, result: &result, traceback: Some(traceback), children }, now)
+        self.store(in_flight, &Meta { state, result: &result, traceback: None, children: None }, now)
     }
 
     fn store(&self, in_flight: &InFlight, meta: &Meta<'_>, now: SystemTime) -> StoreResult {
@@ -140,13 +163,14 @@ impl Reporter {
         encoded.date_done = date_done.as_deref();
         encoded.group_id = headers.group.as_deref();
         encoded.parent_id = headers.parent_id.as_deref();
+        let body = self.extended.then(|| in_flight.body()).flatten();
         encoded.extended = self.extended.then(|| Extended {
             name: Some(&headers.task),
-            args: in_flight.arguments.as_ref().map(|arguments| arguments.args.as_str()),
-            kwargs: in_flight.arguments.as_ref().map(|arguments| arguments.kwargs.as_str()),
+            args: body.as_ref().map(|body| body.args),
+            kwargs: body.as_ref().map(|body| body.kwargs),
             worker: Some(&self.hostname),
             retries: Some(headers.retries),
-            queue: Some(&in_flight.queue),
+            queue: Some(&in_flight.message.properties.delivery_info.routing_key),
             stamped_headers: headers.stamped_headers.as_deref(),
             stamps: &headers.stamps,
         });
@@ -154,9 +178,25 @@ impl Reporter {
     }
 }
 
+/// An exception as it is stored.
+fn encode(failure: &Failure) -> String {
+    let exception = ExceptionInfo {
+        exc_type: failure.exc_type.clone(),
+        exc_message: failure.exc_message.clone(),
+        exc_module: Some(failure.exc_module.clone()),
+    };
+    exception.encode()
+}
+
 /// Says that a message came.
 pub(crate) fn log_received(in_flight: &InFlight) {
     tracing::info!("Task {}[{}] received", in_flight.name(), in_flight.headers.id);
+}
+
+/// Says that a message came and waits in the broker.
+pub(crate) fn log_parked(in_flight: &InFlight, due: SystemTime) {
+    let (name, id) = (in_flight.name(), &in_flight.headers.id);
+    tracing::info!("Task {name}[{id}] waits in the broker until {}", iso8601(due));
 }
 
 /// Says why a message is not run.
@@ -174,7 +214,12 @@ pub(crate) fn log_refused(refused: &Refused) {
              (task {name}[{id}]); add it to accept_content to allow it"
         ),
         Reason::Invalid(error) => tracing::error!("Received invalid task message {name}[{id}]: {error}"),
-        Reason::Expired => tracing::info!("Discarding revoked task: {name}[{id}] (expired)"),
+        Reason::Expired | Reason::Revoked(Revocation::Id) => {
+            tracing::info!("Discarding revoked task: {name}[{id}]")
+        }
+        Reason::Revoked(Revocation::Stamp(stamp)) => {
+            tracing::info!("Discarding revoked task: {name}[{id}] (revoked by header: {stamp})");
+        }
     }
 }
 
@@ -196,7 +241,10 @@ pub(crate) fn log_ended(in_flight: &InFlight, outcome: &Outcome) {
         }
         Outcome::Retried { reason, .. } => tracing::info!("Task {name}[{id}] retry: {reason}"),
         Outcome::Ignored => tracing::info!("Task {name}[{id}] ignored"),
-        Outcome::Rejected { reason, .. } => tracing::warn!("Task {name}[{id}] rejected: {reason}"),
+        Outcome::Rejected { reason, .. } => tracing::warn!("Task {name}[{id}] {reason}"),
+        Outcome::Terminated { signal } => {
+            tracing::warn!("Task {name}[{id}] terminated: signal {signal}");
+        }
         Outcome::TimedOut { limit } => {
             tracing::error!("Hard time limit ({}s) exceeded for {name}[{id}]", limit.as_secs_f64());
         }

@@ -1,7 +1,8 @@
 //! The stages of a shutdown, and the signals that ask for them.
 //!
 //! TERM or INT once is warm: no more is fetched, what has not started goes back, what runs may finish. TERM or INT
-//! again, or QUIT, is cold: what runs is cancelled and given back if it is not acknowledged.
+//! again, or QUIT, is cold: what runs is cancelled and given back if it is not acknowledged; before that it may run on
+//! for `worker_soft_shutdown_timeout`, which one more signal cuts short.
 
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub enum Phase {
     Ready,
     /// Finishing what runs.
     Warm,
+    /// A cold shutdown was asked for: finishing what runs within `worker_soft_shutdown_timeout`.
+    Soft,
     /// Cancelling what runs.
     Cold,
 }
@@ -61,9 +64,9 @@ impl Shutdown {
         self.advance(Phase::Warm);
     }
 
-    /// Asks for a cold shutdown.
+    /// Asks for a cold shutdown, soft first where that is configured. Asked again: at once.
     pub fn cold(&self) {
-        self.advance(Phase::Cold);
+        self.advance(if self.phase() >= Phase::Soft { Phase::Cold } else { Phase::Soft });
     }
 
     /// The phases as they come.
@@ -107,15 +110,28 @@ impl Shutdown {
         let shutdown = self.clone();
         tokio::spawn(async move {
             loop {
-                let urgent = tokio::select! {
-                    _ = terminate.recv() => remapped,
-                    _ = interrupt.recv() => false,
-                    _ = quit.recv() => true,
+                let (urgent, by_hand) = tokio::select! {
+                    _ = terminate.recv() => (remapped, false),
+                    _ = interrupt.recv() => (false, true),
+                    _ = quit.recv() => (true, false),
                 };
-                if urgent || shutdown.phase() >= Phase::Warm {
+                let before = shutdown.phase();
+                if urgent || before >= Phase::Warm {
                     shutdown.cold();
                 } else {
                     shutdown.warm();
+                }
+                match shutdown.phase() {
+                    Phase::Warm if by_hand => tracing::warn!(
+                        "worker: Hitting Ctrl+C again will initiate cold shutdown, terminating all running tasks!"
+                    ),
+                    Phase::Soft => {
+                        tracing::warn!("worker: Hitting Ctrl+C again will terminate all running tasks!");
+                    }
+                    Phase::Cold if before == Phase::Soft => {
+                        tracing::warn!("Waiting gracefully for cold shutdown to complete...");
+                    }
+                    _ => {}
                 }
             }
         });

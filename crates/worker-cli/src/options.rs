@@ -168,6 +168,12 @@ pub struct WorkerOptions {
     /// Send no heartbeats
     #[arg(long, help_heading = "Features")]
     pub without_heartbeat: bool,
+    /// Seconds between heartbeats, by default 2
+    #[arg(long, value_name = "SECONDS", help_heading = "Features")]
+    pub heartbeat_interval: Option<f64>,
+    /// A file that keeps revoked tasks from one start to the next; %n, %h and %d as in the node name
+    #[arg(short = 'S', long, value_name = "FILE", help_heading = "Features")]
+    pub statedb: Option<String>,
 
     #[command(flatten)]
     #[serde(flatten)]
@@ -194,9 +200,6 @@ pub(crate) struct StockOptions {
     /// Go to the background
     #[arg(short = 'D', long)]
     pub(crate) detach: bool,
-    /// A file for revoked tasks
-    #[arg(short = 'S', long)]
-    pub(crate) statedb: Option<String>,
     /// Grow and shrink
     #[arg(long)]
     pub(crate) autoscale: Option<String>,
@@ -209,9 +212,6 @@ pub(crate) struct StockOptions {
     /// Fetch only when a slot is free
     #[arg(long)]
     pub(crate) disable_prefetch: bool,
-    /// Seconds between heartbeats
-    #[arg(long)]
-    pub(crate) heartbeat_interval: Option<f64>,
     /// Run a beat in the worker
     #[arg(short = 'B', long)]
     pub(crate) beat: bool,

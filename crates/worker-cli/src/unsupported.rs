@@ -17,7 +17,6 @@ pub fn unsupported(options: &WorkerOptions) -> Vec<String> {
             "-D",
             "the worker stays in the foreground; run it under systemd or another supervisor",
         ),
-        (stock.statedb.is_some(), "--statedb", "revoked tasks are not remembered yet"),
         (
             stock.autoscale.is_some(),
             "--autoscale",
@@ -39,7 +38,6 @@ pub fn unsupported(options: &WorkerOptions) -> Vec<String> {
             "--disable-prefetch",
             "use --prefetch-multiplier=1, which holds one message a slot",
         ),
-        (stock.heartbeat_interval.is_some(), "--heartbeat-interval", "no heartbeat events are sent yet"),
         (stock.beat, "-B", "run `celery beat` beside the worker"),
         (stock.schedule_filename.is_some(), "-s", "run `celery beat` beside the worker"),
         (stock.scheduler.is_some(), "--scheduler", "run `celery beat` beside the worker"),
@@ -52,7 +50,6 @@ pub fn unsupported(options: &WorkerOptions) -> Vec<String> {
             "the worker stays in the interpreter it was started with",
         ),
         (stock.pool_start_method.is_some(), "--pool-start-method", "there are no child processes to start"),
-        (options.task_events, "-E", "task events are not sent yet"),
     ];
     given
         .into_iter()

@@ -2,7 +2,10 @@
 
 mod chart;
 mod command;
+mod eta;
+mod events;
 mod measure;
+mod monitor;
 mod preload;
 mod process_tree;
 mod protocol;

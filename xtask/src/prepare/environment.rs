@@ -24,10 +24,57 @@ pub(crate) struct Prepared {
     pub(crate) interpreter: Interpreter,
 }
 
+/// What an environment is for, beside running Celery and the wheel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Our own tests, and everything else.
+    Tests,
+    /// Celery's integration suite (`cargo xtask conformance`).
+    Suite,
+}
+
+impl Purpose {
+    /// What is installed for `celery`: `5.7`, or a version to the last digit.
+    fn requirements(self, celery: &str) -> Vec<String> {
+        let version = if celery.matches('.').count() > 1 { celery.to_owned() } else { format!("{celery}.*") };
+        let celery_itself = format!("celery[redis]=={version}");
+        let (pinned, own): (Vec<String>, &[&str]) = match self {
+            // kombu's minor version goes with Celery's: pip would take the newest, which refuses the Redis client that
+            // older versions of Celery ask for. For zstd kombu takes zstandard up to 5.6, the other from then on.
+            Self::Tests => (
+                vec![celery_itself, format!("kombu=={celery}.*")],
+                &[
+                    "aiohttp",
+                    "pydantic",
+                    "pytest",
+                    "msgpack",
+                    "PyYAML",
+                    "brotli",
+                    "zstandard",
+                    "backports.zstd",
+                ],
+            ),
+            // With the kombu that Celery installs.
+            Self::Suite => (vec![celery_itself], &[]),
+        };
+        let suite =
+            ["pytest", "pytest-order", "pytest-subtests", "pytest-timeout", "pydantic", "psutil", "tblib"];
+        let packages = own.iter().chain(&suite).map(|&package| package.to_owned());
+        pinned.into_iter().chain(packages).collect()
+    }
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Tests => "",
+            Self::Suite => "-suite",
+        }
+    }
+}
+
 /// Prepares packages, the interpreter of choice, an environment with Celery [`CELERY`], and the wheel.
 pub(crate) fn prepare(steps: &Steps, profile: Profile) -> Result<Prepared> {
     packages::ensure(steps)?;
-    prepare_for(steps, interpreter::choose()?, CELERY, profile)
+    prepare_for(steps, interpreter::choose()?, CELERY, Purpose::Tests, profile)
 }
 
 /// Prepares the environment of one interpreter and one version of Celery.
@@ -35,23 +82,20 @@ pub(crate) fn prepare_for(
     steps: &Steps,
     interpreter: Interpreter,
     celery: &str,
+    purpose: Purpose,
     profile: Profile,
 ) -> Result<Prepared> {
     let mut name = format!("venv-{}", interpreter.version());
     if celery != CELERY {
         name = format!("{name}-celery-{celery}");
     }
+    name.push_str(purpose.suffix());
     // An environment of its own, so that `bench` and `test` do not build the wheel for each other again and again.
     if profile == Profile::Release {
         name.push_str("-release");
     }
     let venv = Venv::at(process::folder().join(name));
-    // kombu's minor version goes with Celery's: pip would take the newest, which refuses the Redis client that older
-    // versions of Celery ask for.
-    let mut requirements = vec![format!("celery[redis]=={celery}.*"), format!("kombu=={celery}.*")];
-    requirements.extend(["aiohttp", "pydantic", "pytest"].map(str::to_owned));
-    // kombu's serialisers and compressions; for zstd it takes the one up to 5.6, the other from then on.
-    requirements.extend(["msgpack", "PyYAML", "brotli", "zstandard", "backports.zstd"].map(str::to_owned));
+    let requirements = purpose.requirements(celery);
     let stamp = venv.root().join(STAMP);
     let wanted = requirements.join("\n");
     if !works(&venv) {

@@ -26,7 +26,8 @@ pub use kind::EventKind;
 pub use number::Number;
 pub(crate) use publish::json_message;
 pub use publish::{
-    BATCH_ROUTING_KEY, EVENT_EXCHANGE, batch_message, event_exchange_type, event_message, routing_key,
+    BATCH_ROUTING_KEY, EVENT_EXCHANGE, batch_message, encoded_message, event_exchange_type, event_message,
+    routing_key,
 };
 pub(crate) use reader::{Reader, read_object};
 pub use task_end::{TaskCancelled, TaskRejected, TaskStarted, TaskSucceeded};

@@ -30,7 +30,7 @@ pub fn routing_key(kind: &str) -> String {
 ///
 /// None with the headers that are written here; [`Error::Json`] stands for what the JSON parser may say.
 pub fn event_message(exchange: &str, event: &Event<'_>) -> Result<Message, Error> {
-    message(exchange, routing_key(event.kind.name()), &event.hostname, event.encode())
+    encoded_message(exchange, routing_key(event.kind.name()), &event.hostname, event.encode())
 }
 
 /// A batch of task events as the message that Celery publishes. `hostname` is the node name of the sender.
@@ -39,10 +39,21 @@ pub fn event_message(exchange: &str, event: &Event<'_>) -> Result<Message, Error
 ///
 /// As [`event_message`].
 pub fn batch_message(exchange: &str, hostname: &str, events: &[Event<'_>]) -> Result<Message, Error> {
-    message(exchange, BATCH_ROUTING_KEY.to_owned(), hostname, encode_batch(events))
+    encoded_message(exchange, BATCH_ROUTING_KEY.to_owned(), hostname, encode_batch(events))
 }
 
-fn message(exchange: &str, routing_key: String, hostname: &str, body: Vec<u8>) -> Result<Message, Error> {
+/// Events that are encoded already as the message that Celery publishes: one with its own routing key, or a JSON list
+/// of task events with [`BATCH_ROUTING_KEY`].
+///
+/// # Errors
+///
+/// As [`event_message`].
+pub fn encoded_message(
+    exchange: &str,
+    routing_key: String,
+    hostname: &str,
+    body: Vec<u8>,
+) -> Result<Message, Error> {
     let mut headers = Vec::with_capacity(hostname.len() + 16);
     let mut object = ObjectWriter::new(&mut headers);
     object.str("hostname", hostname);

@@ -33,6 +33,13 @@ pub struct Properties {
 }
 
 impl Properties {
+    /// The object as JSON, in kombu's order.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(&mut out, self.body_encoding.as_deref());
+        out
+    }
+
     /// Appends the object in kombu's order, the body encoding being `body_encoding`.
     pub(super) fn write(&self, out: &mut Vec<u8>, body_encoding: Option<&str>) {
         let mut object = ObjectWriter::new(out);

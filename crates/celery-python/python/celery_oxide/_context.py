@@ -32,25 +32,19 @@ def build(job: Any) -> Context:
     ``chord``: ``celery/app/trace.py: trace_task_ret``.
     """
     request: dict[str, Any] = json.loads(job.headers)
-    exchange, routing_key, priority, redelivered, reply_to, correlation_id, mode = job.delivery
+    properties: dict[str, Any] = json.loads(job.properties)
     args, kwargs = job.load()
-    delivery_info = {
-        "exchange": exchange,
-        "routing_key": routing_key,
-        "priority": priority,
-        "redelivered": redelivered,
-    }
+    routed = properties.get("delivery_info") or {}
     request.update(
-        properties={
-            "correlation_id": correlation_id,
-            "reply_to": reply_to,
-            "delivery_mode": mode,
-            "delivery_info": delivery_info,
-            "priority": priority,
+        properties=properties,
+        reply_to=properties.get("reply_to"),
+        correlation_id=properties.get("correlation_id"),
+        delivery_info={
+            "exchange": routed.get("exchange"),
+            "routing_key": routed.get("routing_key"),
+            "priority": properties.get("priority"),
+            "redelivered": routed.get("redelivered", False),
         },
-        reply_to=reply_to,
-        correlation_id=correlation_id,
-        delivery_info=delivery_info,
         **_process,
     )
     request.update(job.embed or _NO_EMBED)

@@ -14,6 +14,18 @@ from celery.loaders.base import BaseLoader
 
 from celery_oxide._kind import task_kind
 
+try:
+    from celery.app.trace import get_actual_ignore_result as ignores_result
+except ImportError:
+    #: Whether a message that wants a result gets one in spite of the task's ``ignore_result``: from Celery 5.6 on.
+    MESSAGE_DECIDES = False
+
+    def ignores_result(task: Task, request: Any) -> bool:
+        """Say whether nobody wants the result."""
+        return bool(task.ignore_result or request.ignore_result)
+else:
+    MESSAGE_DECIDES = True
+
 #: How the URLs of result backends begin that the Rust result store connects to. Celery takes "redis+" away.
 _REDIS = ("redis://", "rediss://", "sentinel://", "socket://", "unix://", "valkey://", "valkeys://")
 
@@ -40,6 +52,7 @@ class Entry:
         "hooks",
         "is_async",
         "loader",
+        "requeues_lost",
         "resultrepr_maxsize",
         "stores",
         "task",
@@ -56,6 +69,8 @@ class Entry:
         self.hooks = frozenset(name for name in _HOOKS if _overrides(task, name))
         self.loader = task.app.loader
         self.throws = tuple(task.throws or ())
+        #: What a task that ends its process does with its message.
+        self.requeues_lost = bool(task.acks_late and task.reject_on_worker_lost)
         self.resultrepr_maxsize = task.resultrepr_maxsize
         #: Results of this task are stored by its own backend, in Python.
         self.stores = not isinstance(self.backend, DisabledBackend)

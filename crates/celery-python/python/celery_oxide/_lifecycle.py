@@ -17,14 +17,16 @@ from contextvars import copy_context
 from typing import Any, Protocol
 
 from billiard.einfo import ExceptionInfo
+from billiard.exceptions import WorkerLostError
 from celery import signals
-from celery.exceptions import Retry
+from celery.exceptions import Ignore, Reject, Retry
 from celery.utils.log import get_logger
 
 from celery_oxide import _payload
 from celery_oxide._callbacks import send_callbacks
-from celery_oxide._limits import drive, plain
-from celery_oxide._outcome import tell_raised
+from celery_oxide._entry import ignores_result
+from celery_oxide._limits import drive
+from celery_oxide._outcome import judged, tell_raised
 from celery_oxide._request import current, to_be_awaited
 
 logger = get_logger("celery.app.trace")
@@ -92,6 +94,8 @@ async def run_async(job: Any) -> None:
         # Reporting does not await, so it is allowed here.
         _raised(job, error)
         raise
+    except Reject as error:
+        await _rejected(job, error, _LOOP)
     except BaseException as error:  # noqa: BLE001 - whatever a task raises is its outcome
         _raised(job, error)
 
@@ -113,8 +117,22 @@ def _run_sync(job: Any, finish: Callable[[Any, Awaitable[Any]], Any]) -> None:
         if inspect.isawaitable(result):
             result = finish(job, result)
         job.succeed(result)
+    except Reject as error:
+        _drive_inline(_rejected(job, error, _Thread(finish)))
     except BaseException as error:  # noqa: BLE001 - whatever a task raises is its outcome
         _raised(job, error)
+
+
+async def _rejected(job: Any, error: Reject, mode: Mode) -> None:
+    """Tell of a task with nothing around its body that raised ``Reject``."""
+    try:
+        if not job.abandoned:
+            await _failed(job, job.context, error, mode)
+    except Exception as again:  # noqa: BLE001
+        logger.exception("Task %s[%s]: storing its rejection failed: %r", job.entry.task.name, job.context.id, again)
+    finally:
+        if not job.ended:
+            _raised(job, error)
 
 
 def _raised(job: Any, error: BaseException) -> None:
@@ -123,7 +141,7 @@ def _raised(job: Any, error: BaseException) -> None:
             # Nobody listens: the hard limit has been stored, or the worker is going.
             job.ignore()
         else:
-            tell_raised(job, plain(error))
+            tell_raised(job, judged(error))
     except Exception as again:  # noqa: BLE001 - an exception that cannot be described is an outcome as well
         job.lose(f"{type(error).__name__}, and {type(again).__name__} while describing it")
     finally:
@@ -158,7 +176,7 @@ async def run_full(job: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode
             _raised(job, error)
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a task raises is its outcome
-            value = plain(error)
+            value = judged(error)
             if job.abandoned:
                 job.ignore()
                 return
@@ -197,7 +215,7 @@ async def _succeeded(job: Any, request: Any, value: Any, mode: Mode) -> None:
     if request.callbacks or request.chain:
         await mode.offload(send_callbacks, entry.task.app, request, value)
     if entry.delegated:
-        publish = not (entry.task.ignore_result or request.ignore_result)
+        publish = not ignores_result(entry.task, request)
         await mode.offload(entry.backend.mark_as_done, request.id, value, request, publish)
         job.succeed(value, end=False, stored=True)
         return
@@ -218,7 +236,12 @@ async def _after_success(
 async def _failed(job: Any, request: Any, error: BaseException, mode: Mode) -> str:
     """Store the failure or the retry, and call its hooks (``celery/app/trace.py: TraceInfo``)."""
     entry, task = job.entry, job.entry.task
-    wanted = task.store_errors_even_if_ignored or not (task.ignore_result or request.ignore_result)
+    wanted = task.store_errors_even_if_ignored or not ignores_result(task, request)
+    if isinstance(error, Reject) and not error.requeue:
+        # For good, so the task has failed (celery/worker/request.py: Request.on_failure).
+        await _mark_failed(job, request, error, None, wanted, mode)
+        _send_failure(job, request, error)
+        return tell_raised(job, error)
     text = _payload.traceback_text(error)
     if isinstance(error, Retry):
         if entry.delegated and wanted:
@@ -227,20 +250,31 @@ async def _failed(job: Any, request: Any, error: BaseException, mode: Mode) -> s
         await _raised_hooks(job, "on_retry", error.exc, error, signals.task_retry, request, mode)
         return "RETRY"
     by_backend = entry.delegated or request.chain or request.chord or request.errbacks
-    if by_backend and _is_failure(error):
-        # Also fails the rest of the chain, reports to the chord and calls the error links.
-        pending: list[Awaitable[Any]] = []
-        await mode.offload(_mark_as_failure, pending, entry.backend, request, error, text, wanted)
-        for error_link in pending:
-            await _logged(job, "error link", mode, error_link)
+    if by_backend and _is_failure(error, entry):
+        await _mark_failed(job, request, error, text, wanted, mode)
     state = tell_raised(job, error, stored=bool(by_backend), end=False)
     if state == "FAILURE":
         await _raised_hooks(job, "on_failure", error, error, signals.task_failure, request, mode)
     return state
 
 
+async def _mark_failed(
+    job: Any, request: Any, error: BaseException, text: str | None, wanted: bool, mode: Mode
+) -> None:
+    """Store a failure, fail the rest of the chain, report to the chord and call the error links."""
+    pending: list[Awaitable[Any]] = []
+    await mode.offload(_mark_as_failure, pending, job.entry.backend, request, error, text, wanted)
+    for error_link in pending:
+        await _logged(job, "error link", mode, error_link)
+
+
 def _mark_as_failure(
-    pending: list[Awaitable[Any]], backend: Any, request: Any, error: BaseException, text: str, wanted: bool
+    pending: list[Awaitable[Any]],
+    backend: Any,
+    request: Any,
+    error: BaseException,
+    text: str | None,
+    wanted: bool,
 ) -> None:
     token = to_be_awaited.set(pending)
     try:
@@ -249,9 +283,9 @@ def _mark_as_failure(
         to_be_awaited.reset(token)
 
 
-def _is_failure(error: BaseException) -> bool:
-    from celery.exceptions import Ignore, Reject
-
+def _is_failure(error: BaseException, entry: Any) -> bool:
+    if isinstance(error, WorkerLostError):
+        return not entry.requeues_lost
     return not isinstance(error, (Ignore, Reject))
 
 
@@ -267,14 +301,19 @@ async def _raised_hooks(
     if signal is signals.task_retry:
         signal.send(sender=task, request=request, reason=error, einfo=info)
     else:
-        signal.send(
-            sender=task,
+        _send_failure(job, request, error, info)
+
+
+def _send_failure(job: Any, request: Any, error: BaseException, info: Any = None) -> None:
+    if signals.task_failure.receivers:
+        signals.task_failure.send(
+            sender=job.entry.task,
             task_id=request.id,
             exception=error,
             args=request.args,
             kwargs=request.kwargs,
             traceback=error.__traceback__,
-            einfo=info,
+            einfo=info or ExceptionInfo((type(error), error, error.__traceback__)),
         )
 
 

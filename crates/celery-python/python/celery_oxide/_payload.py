@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from celery import current_app
+from celery.result import ResultBase
 from celery.utils.serialization import ensure_serializable
 from kombu import serialization
 from kombu.compression import decompress
@@ -27,6 +28,9 @@ def loads(body: bytes, content_type: str, content_encoding: str, headers: str) -
 
 def dumps(value: Any) -> str:
     """Encode a return value. What cannot be encoded raises ``EncodeError``, as the stock backend does."""
+    if isinstance(value, ResultBase):
+        # celery/backends/base.py: Backend.prepare_value
+        value = value.as_tuple()
     _, _, text = serialization.dumps(value, serializer="json")
     return text
 

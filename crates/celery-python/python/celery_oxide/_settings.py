@@ -8,11 +8,16 @@ from datetime import timedelta
 from typing import Any
 
 from celery import __version__ as celery_version
+from celery import signals
 from celery.utils.nodenames import default_nodename, host_format
+from celery.utils.time import utcoffset
+from celery.worker.state import REVOKE_EXPIRES, REVOKES_MAX, SOFTWARE_INFO
+from celery.utils.serialization import jsonify
 from kombu.serialization import prepare_accept_content
 
-from celery_oxide._entry import Entry, rust_keeps_results
+from celery_oxide._entry import MESSAGE_DECIDES, Entry, rust_keeps_results
 from celery_oxide._errors import SettingsError
+from celery_oxide._panel import own_commands
 from celery_oxide._servers import broker_url, failover_strategy, result_options, transport_options, use_ssl
 
 
@@ -31,10 +36,6 @@ _UNSUPPORTED = {
     "worker_max_memory_per_child": "there are no child processes",
     "worker_max_tasks_per_child": "there are no child processes",
     "worker_pool": "tasks run on event loops and threads",
-    "worker_send_task_events": "task events are not sent yet",
-    "worker_soft_shutdown_timeout": "a cold shutdown does not wait",
-    "worker_state_db": "revoked tasks are not remembered yet",
-    "task_reject_on_worker_lost": "a message that was not acknowledged always comes back",
     "result_compression": "results are stored by Python, slower",
 }
 
@@ -70,7 +71,9 @@ def _names(names: Any) -> list[str]:
     return names.split(",") if isinstance(names, str) else list(names or ())
 
 
-def collect(app: Any, options: dict[str, Any], hostname: str) -> tuple[dict[str, Any], list[Entry]]:
+def collect(
+    app: Any, options: dict[str, Any], hostname: str, revoked: list[str]
+) -> tuple[dict[str, Any], list[Entry]]:
     """Give the settings for the engine, and the entries in the order of their task numbers."""
     conf = app.conf
     rust_results = rust_keeps_results(app)
@@ -96,6 +99,7 @@ def collect(app: Any, options: dict[str, Any], hostname: str) -> tuple[dict[str,
         "result_extended": bool(conf.result_extended),
         "accept_content": sorted(prepare_accept_content(conf.accept_content)),
         "priority_order": str(_first(conf.get("worker_priority_order"), "celery")),
+        "eta_park_after": _eta_park_after(conf),
         "prefetch_multiplier": _first(options.get("prefetch_multiplier"), conf.worker_prefetch_multiplier),
         "purge": bool(options.get("purge")),
         "quiet": bool(options.get("quiet")),
@@ -105,8 +109,36 @@ def collect(app: Any, options: dict[str, Any], hostname: str) -> tuple[dict[str,
         "queues": [_queue(queue) for queue in app.amqp.queues.consume_from.values()],
         "tasks": [_task(entry, conf, options) for entry in entries],
         **_pools(conf, options),
+        **_control(app, options),
+        "revoked": revoked,
+        "clock": app.clock.value,
     }
     return settings, entries
+
+
+def _control(app: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Give what remote control, events and the shutdown want to know."""
+    conf = app.conf
+    queues = app.amqp.queues
+    interval = _first(options.get("heartbeat_interval"), 2.0)
+    return {
+        "known_queues": [_queue(queue) for queue in queues.values()],
+        "queue_details": {queue.name: jsonify(queue.as_dict(recurse=True)) for queue in queues.values()},
+        "remote_control": bool(conf.worker_enable_remote_control),
+        "own_commands": own_commands(),
+        "control_exchange": conf.control_exchange,
+        "task_events": bool(options.get("task_events") or conf.worker_send_task_events),
+        "event_exchange": conf.event_exchange,
+        "heartbeat": None if options.get("without_heartbeat") else float(interval),
+        "mingle": not options.get("without_mingle"),
+        "gossip": not options.get("without_gossip"),
+        "software": [SOFTWARE_INFO[name] for name in ("sw_ident", "sw_ver", "sw_sys")],
+        "utcoffset": float(utcoffset()),
+        "revokes_max": int(REVOKES_MAX),
+        "revoke_expires": float(REVOKE_EXPIRES),
+        "soft_shutdown_timeout": float(conf.get("worker_soft_shutdown_timeout") or 0.0),
+        "soft_shutdown_on_idle": bool(conf.get("worker_enable_soft_shutdown_on_idle")),
+    }
 
 
 def _pools(conf: Any, options: dict[str, Any]) -> dict[str, int]:
@@ -145,6 +177,18 @@ def _seconds(value: Any) -> float | None:
     return float(value) if value else None
 
 
+def _eta_park_after(conf: Any) -> float | None:
+    """After how many seconds an ETA waits in the broker; ``None`` and 0: never."""
+    value = conf.get("worker_eta_park_after", 60)
+    try:
+        after = _seconds(value)
+    except (TypeError, ValueError):
+        after = -1.0
+    if after is not None and not 0 <= after < 1e9:
+        raise SettingsError(f"worker_eta_park_after must be a number of seconds, 0 or None for never, not {value!r}")
+    return after
+
+
 def _queue(queue: Any) -> dict[str, str]:
     exchange = queue.exchange
     return {
@@ -166,9 +210,18 @@ def _task(entry: Entry, conf: Any, options: dict[str, Any]) -> dict[str, Any]:
         "acks_on_failure": bool(_first(getattr(task, "acks_on_failure", None), either)),
         "acks_on_timeout": bool(_first(getattr(task, "acks_on_timeout", None), either)),
         "ignore_result": bool(task.ignore_result) or not entry.stores,
+        "message_decides": entry.stores and MESSAGE_DECIDES,
         "store_errors_even_if_ignored": bool(task.store_errors_even_if_ignored),
         "track_started": bool(task.track_started),
         "soft_time_limit": _first(task.soft_time_limit or None, options.get("soft_time_limit"), conf.task_soft_time_limit),
         "time_limit": _first(task.time_limit or None, options.get("time_limit"), conf.task_time_limit),
         "rate_limit": None if conf.worker_disable_rate_limits or not task.rate_limit else str(task.rate_limit),
+        "send_events": bool(task.send_events),
+        "concluded_by_host": _is_concluded_by_host(entry),
     }
+
+
+def _is_concluded_by_host(entry: Entry) -> bool:
+    """Say whether Python has something to do when a task ends before its end: time limit, revocation."""
+    receivers = signals.task_failure.receivers or signals.task_revoked.receivers
+    return bool(entry.delegated or entry.hooks & {"on_failure", "after_return"} or receivers)

@@ -8,6 +8,7 @@ import time
 from functools import partial
 from typing import Any
 
+from billiard.exceptions import Terminated
 from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
 
 from celery_oxide._lifecycle import run_sync
@@ -17,20 +18,17 @@ from celery_oxide._loops import finish_on_loop
 class SyncThreads:
     """As many threads as there are sync slots; one that is stuck past its hard limit is replaced."""
 
-    def __init__(self, pool: Any, count: int) -> None:
+    def __init__(self, pool: Any) -> None:
         self._pool = pool
-        self._count = count
         self._numbers = itertools.count()
         self._threads: list[threading.Thread] = []
 
     def open(self, entries: list[Any]) -> None:
         """Start the threads."""
-        self._pool.open(entries)
-        for _ in range(self._count):
-            self._add()
+        self._pool.open(entries, self._add)
         interrupter = threading.Thread(
             target=self._pool.interrupt,
-            args=(SoftTimeLimitExceeded, TimeLimitExceeded, self._add),
+            args=(SoftTimeLimitExceeded, TimeLimitExceeded, Terminated, self._add),
             name="celery-interrupter",
             daemon=True,
         )

@@ -16,10 +16,13 @@ from celery.platforms import check_privileges, create_pidlock
 from celery.utils.nodenames import node_format
 
 from celery_oxide import _context, _kind, _request, _sending
+from celery_oxide._clock import EngineClock
 from celery_oxide._engine import Engine
+from celery_oxide._host import HostThreads
 from celery_oxide._loops import LoopThread
 from celery_oxide._outbox import EngineOutbox, in_task
 from celery_oxide._settings import SettingsError, collect, nodename, select_queues, unsupported_settings
+from celery_oxide._state_db import StateDB
 from celery_oxide._threads import SyncThreads
 
 #: Seconds that threads get to end when the worker does, all together.
@@ -58,7 +61,8 @@ def _run(app: Any, options: dict[str, Any], unsupported: list[str]) -> int:
     instance = WorkerInstance(app, hostname, options)
     _prepare_app(app, instance)
     select_queues(app, options)
-    settings, entries = collect(app, options, hostname)
+    state_db = StateDB(app, _state_db_name(app, options, hostname))
+    settings, entries = collect(app, options, hostname, state_db.revoked())
     pidfile = options.get("pidfile")
     lock = create_pidlock(node_format(pidfile, hostname)) if pidfile else None
     custom_logging = _set_up_logging(app, settings)
@@ -66,15 +70,21 @@ def _run(app: Any, options: dict[str, Any], unsupported: list[str]) -> int:
     engine = Engine(json.dumps(settings))
     for line in unsupported + unsupported_settings(app):
         engine.log("warning", line)
+    app.clock = EngineClock(engine)
     _sending.install(app, in_task, *EngineOutbox(engine).callbacks())
     signals.celeryd_after_setup.send(sender=hostname, instance=instance, conf=app.conf)
     if not custom_logging and app.conf.worker_redirect_stdouts:
         app.log.redirect_stdouts(app.conf.worker_redirect_stdouts_level)
     try:
-        return _serve(engine, entries, settings, instance, lock)
+        return _serve(engine, entries, instance, state_db, lock)
     finally:
         if lock is not None:
             lock.release()
+
+
+def _state_db_name(app: Any, options: dict[str, Any], hostname: str) -> str | None:
+    name = options.get("statedb") or app.conf.worker_state_db
+    return node_format(name, hostname) if name else None
 
 
 def _prepare_app(app: Any, instance: WorkerInstance) -> None:
@@ -84,8 +94,12 @@ def _prepare_app(app: Any, instance: WorkerInstance) -> None:
         sender=instance.hostname, instance=instance, conf=app.conf, options=instance.options
     )
     check_privileges(app.conf.accept_content)
-    for module in _modules(instance.options.get("include")):
+    include = _modules(instance.options.get("include"))
+    for module in include:
         app.loader.import_task_module(module)
+    # celery/worker/worker.py: WorkController.setup_includes
+    task_modules = {type(task).__module__ for task in app.tasks.values()}
+    app.conf.include = tuple({*app.conf.include, *include, *task_modules})
     app.finalize()
     app.set_current()
     app.set_default()
@@ -116,14 +130,16 @@ def _set_up_logging(app: Any, settings: dict[str, Any]) -> bool:
 
 
 def _serve(
-    engine: Any, entries: list[Any], settings: dict[str, Any], instance: WorkerInstance, lock: Any
+    engine: Any, entries: list[Any], instance: WorkerInstance, state_db: StateDB, lock: Any
 ) -> int:
     loops = [LoopThread(index, port, entries) for index, port in enumerate(engine.ports)]
-    threads = SyncThreads(engine.pool, settings["sync_workers"])
+    threads = SyncThreads(engine.pool)
+    host = HostThreads(engine.host, instance.app, instance, entries, loops)
     signals.worker_process_init.send(sender=None)
     for loop in loops:
         loop.open()
     threads.open(entries)
+    host.open()
     engine.start()
     _follow(engine, instance)
     failure = None
@@ -131,6 +147,8 @@ def _serve(
         code = engine.join()
     except (OSError, RuntimeError) as error:
         failure, code = error, 1
+    host.close()
+    state_db.save(engine.revoked())
     if not _end(loops, threads, instance, code) or code != 0:
         # A body that does not end, or a thread of an executor, would be waited for by the interpreter, for ever.
         if failure is not None:

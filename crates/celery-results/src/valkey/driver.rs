@@ -61,10 +61,11 @@ impl Valkey {
 
     async fn store_some(&self, batch: &[StoreResult]) -> Result<()> {
         let keys: Vec<Key> = batch.iter().map(|result| self.keys.task(&result.task_id).into()).collect();
-        let mut args = Vec::with_capacity(2 * batch.len());
+        let mut args = Vec::with_capacity(3 * batch.len());
         for result in batch {
             args.push(Value::from(seconds(result.expires).to_string()));
             args.push(Value::Bytes(result.meta.clone()));
+            args.push(Value::from(if result.unless_begun { "1" } else { "" }));
         }
         self.connection.call(&STORE, keys, args).await?;
         Ok(())

@@ -114,3 +114,33 @@ async fn the_prefix_goes_before_keys_and_channels() {
     assert_eq!(&*messages.recv().await.unwrap().channel, "app_celery-task-meta-a");
     assert_eq!(get(&store, "a").await, Some(meta("SUCCESS", "1")));
 }
+
+#[tokio::test]
+async fn what_is_only_for_tasks_that_have_not_begun_leaves_the_others() {
+    let server = Server::start().await;
+    let store = connect(&server).await;
+    let revoked = meta("REVOKED", "null");
+    for (state, replaced) in [
+        ("PENDING", true),
+        ("RECEIVED", true),
+        ("RETRY", true),
+        ("REJECTED", true),
+        ("STARTED", false),
+        ("PROGRESS", false),
+        ("half way", false),
+        ("SUCCESS", false),
+        ("FAILURE", false),
+        ("REVOKED", false),
+    ] {
+        let before = meta(state, "1");
+        store.store(&[day(state, before.clone())]).await.unwrap();
+        store.store(&[day(state, revoked.clone()).unless_begun()]).await.unwrap();
+        assert_eq!(
+            get(&store, state).await,
+            Some(if replaced { revoked.clone() } else { before }),
+            "{state}"
+        );
+    }
+    store.store(&[day("nothing", revoked.clone()).unless_begun()]).await.unwrap();
+    assert_eq!(get(&store, "nothing").await, Some(revoked));
+}

@@ -1,16 +1,16 @@
 //! The settling half.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use fred::types::Value;
 
 use super::{
-    give_back::{Place, give_back},
+    give_back::{self, Place, give_back},
     lease::Lease,
-    script,
+    parking, script,
 };
-use crate::{Acknowledger, Result, Settlement};
+use crate::{Acknowledger, Parked, Result, Settlement, Statistics};
 
 /// Settles on the connection that is shared with publishing.
 pub(super) struct ValkeyAcknowledger(pub(super) Arc<Lease>);
@@ -20,7 +20,7 @@ impl Acknowledger for ValkeyAcknowledger {
     /// Messages are forgotten before others go back, whatever the order in the batch: nobody can tell the difference.
     async fn settle(&self, batch: &[Settlement]) -> Result<()> {
         let session = &**self.0;
-        let (mut done, mut back) = (Vec::new(), Vec::new());
+        let (mut done, mut back, mut later) = (Vec::new(), Vec::new(), Vec::new());
         for settlement in batch {
             let tag = &*settlement.tag().0;
             match settlement {
@@ -28,8 +28,11 @@ impl Acknowledger for ValkeyAcknowledger {
                 Settlement::Ack(_) | Settlement::Reject(_) => done.push(tag),
                 Settlement::Requeue(_) => back.push((tag, Place::End)),
                 Settlement::Restore(_) => back.push((tag, Place::Unstarted)),
+                Settlement::Park { due, .. } => later.push((tag, *due)),
             }
         }
+        let round_trips = u64::from(!done.is_empty()) + u64::from(!later.is_empty());
+        session.counters.settlements.add(round_trips + give_back::round_trips(back.len()));
         if !done.is_empty() {
             let keys =
                 vec![session.keys.unacked.clone(), session.keys.unacked_index.clone(), session.lease.clone()];
@@ -42,7 +45,24 @@ impl Acknowledger for ValkeyAcknowledger {
             give_back(session, &session.commands, &session.lease, None, &back).await?;
             session.held.remove(back.iter().map(|(tag, _)| *tag));
         }
+        if !later.is_empty() {
+            parking::park(session, &later).await?;
+            session.held.remove(later.iter().map(|(tag, _)| *tag));
+        }
+        session.counters.settled.add(batch.len() as u64);
         Ok(())
+    }
+
+    fn shortest_parking(&self) -> Option<Duration> {
+        Some(parking::SHORTEST)
+    }
+
+    async fn parked(&self, most: usize) -> Result<Vec<Parked>> {
+        parking::parked(&self.0, most).await
+    }
+
+    fn statistics(&self) -> Statistics {
+        self.0.counters.read(&self.0)
     }
 
     async fn close(&self) -> Result<usize> {

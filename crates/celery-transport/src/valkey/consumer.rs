@@ -7,7 +7,7 @@ use celery_protocol::Message;
 use celery_valkey::Connection;
 
 use super::{
-    declare::declare,
+    declare,
     fetch::{Fetched, Lists, Taken},
     lease::Lease,
     ranking,
@@ -50,9 +50,10 @@ impl ValkeyConsumer {
         if self.wake.reconnected() {
             self.doubt.raise();
             self.undeclared = true;
+            self.lease.counters.reconnects.add(1);
         }
         if self.undeclared {
-            declare(&self.connection, &self.lease.keys, &self.queues).await?;
+            declare::declare(&self.connection, &self.lease.keys, &self.queues).await?;
             self.undeclared = false;
         }
         let track = self.wake.prepare(&self.connection).await?;
@@ -66,11 +67,13 @@ impl ValkeyConsumer {
         }
         loop {
             self.doubt.begin();
+            self.lease.counters.fetches.add(1);
             let fetched = self.lists.fetch(&self.connection, &self.lease, credit, track).await?;
             self.doubt.end();
             match fetched {
                 Fetched::Messages { taken, more } => {
                     self.lease.held.insert(taken.iter().map(|taken| &taken.tag));
+                    self.lease.counters.fetched.add(taken.len() as u64);
                     self.wake.fetched(!more);
                     return Ok(taken);
                 }
@@ -84,7 +87,7 @@ impl ValkeyConsumer {
 #[async_trait]
 impl Consumer for ValkeyConsumer {
     async fn fetch(&mut self, credit: usize) -> Result<Vec<Delivery>> {
-        if credit == 0 || self.lease.is_closed() {
+        if credit == 0 || self.queues.is_empty() || self.lease.is_closed() {
             return Ok(Vec::new());
         }
         match self.take(credit).await {
@@ -103,12 +106,31 @@ impl Consumer for ValkeyConsumer {
     }
 
     async fn ready(&mut self) -> Result<()> {
-        if self.lease.is_closed() {
+        if self.queues.is_empty() || self.lease.is_closed() {
             return pending().await;
         }
         if self.found.is_empty() {
             self.wake.ready(&self.connection).await;
         }
+        Ok(())
+    }
+
+    async fn consume_from(&mut self, queues: &[Queue]) -> Result<()> {
+        declare::refuse_fanout(self.connection.url(), queues)?;
+        let keys = &self.lease.keys;
+        let declaring = async {
+            declare::refuse_older_layout(&self.connection, keys, queues).await?;
+            declare::declare(&self.connection, keys, queues).await
+        };
+        match declaring.await {
+            Ok(()) => {}
+            Err(error) if error.is_transient() => self.undeclared = true,
+            Err(error) => return Err(error),
+        }
+        self.lists = self.lists.of(keys, &self.lease.options, queues);
+        self.lease.set_queues(queues);
+        self.queues = queues.to_vec();
+        self.wake.fetched(false);
         Ok(())
     }
 }

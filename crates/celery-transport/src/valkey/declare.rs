@@ -50,6 +50,20 @@ pub(super) async fn declare(connection: &Connection, keys: &Keys, queues: &[Queu
     Ok(())
 }
 
+/// Refuses queues that are bound to fanout exchanges: those are not kept in lists.
+pub(super) fn refuse_fanout(url: &str, queues: &[Queue]) -> Result<()> {
+    match queues.iter().find(|queue| queue.exchange_type == "fanout") {
+        None => Ok(()),
+        Some(queue) => Err(Error::Refused {
+            url: url.to_owned(),
+            reason: format!(
+                "queue {:?} is bound to a fanout exchange, which cannot be consumed yet",
+                queue.name
+            ),
+        }),
+    }
+}
+
 /// Refuses a database in which celery-redis-plus 0.2 keeps its messages.
 pub(super) async fn refuse_older_layout(
     connection: &Connection,

@@ -15,8 +15,7 @@ use super::{
     session::Session, subscription::ValkeySubscription,
 };
 use crate::{
-    Acknowledger, Asker, Binding, ConnectOptions, Consumer, Error, Publisher, Queue, Result, Subscription,
-    Transport,
+    Acknowledger, Asker, Binding, ConnectOptions, Consumer, Publisher, Queue, Result, Subscription, Transport,
 };
 
 /// How many messages of a fanout exchange may wait to be asked for; past that the oldest are lost.
@@ -40,7 +39,8 @@ impl Valkey {
     ///
     /// # Errors
     ///
-    /// [`Error::Url`], [`Error::Option`] and [`Error::Setting`], which name what cannot be used.
+    /// [`Error::Url`](crate::Error::Url), [`Error::Option`](crate::Error::Option) and
+    /// [`Error::Setting`](crate::Error::Setting), which name what cannot be used.
     pub fn new(url: &str, options: &ConnectOptions) -> Result<Self> {
         let client_name = options.client_name.clone();
         let order = options.priority_order;
@@ -97,22 +97,14 @@ impl Transport for Valkey {
     }
 
     async fn consume(&self, queues: &[Queue]) -> Result<(Box<dyn Consumer>, Arc<dyn Acknowledger>)> {
-        if let Some(queue) = queues.iter().find(|queue| queue.exchange_type == "fanout") {
-            return Err(Error::Refused {
-                url: self.as_uri(),
-                reason: format!(
-                    "queue {:?} is bound to a fanout exchange, which cannot be consumed yet",
-                    queue.name
-                ),
-            });
-        }
+        declare::refuse_fanout(&self.as_uri(), queues)?;
         let commands = self.commands().await?;
         let connection = self.open().await?;
         declare::refuse_older_layout(&commands, &self.keys, queues).await?;
         declare::declare(&commands, &self.keys, queues).await?;
         script::load(&commands).await?;
-        let names = queues.iter().map(|queue| queue.name.clone()).collect();
-        let session = Session::new(commands, Arc::clone(&self.keys), Arc::clone(&self.options), names);
+        let session = Session::new(commands, Arc::clone(&self.keys), Arc::clone(&self.options));
+        session.set_queues(queues);
         let lease = Lease::take(Arc::new(session)).await?;
         let lists = Lists::new(&self.keys, &self.options, queues);
         let consumer = ValkeyConsumer::new(connection, Arc::clone(&lease), lists, queues.to_vec());

@@ -26,14 +26,15 @@ pub(super) struct Due {
 ///
 /// Without a worker of celery-redis-plus or celery-asyncio nobody else would do this.
 pub(super) async fn release(session: &Session, early: Duration) -> Result<Due> {
-    let keys: Vec<_> = session.queues.iter().map(|queue| session.keys.sorted_index(queue)).collect();
+    let queues = session.queues();
+    let keys: Vec<_> = queues.iter().map(|queue| session.keys.sorted_index(queue)).collect();
     let mut args = vec![
         Value::from(session.keys.prefix()),
         Value::from(early.as_secs_f64().to_string()),
         Value::from(session.options.sorted_margin()),
         Value::from(BATCH),
     ];
-    args.extend(session.queues.iter().map(|queue| Value::from(queue.as_str())));
+    args.extend(queues.iter().map(|queue| Value::from(queue.as_str())));
     let mut due = Due::default();
     for _ in 0..ROUNDS {
         let reply = session.commands.call(&script::DUE, keys.clone(), args.clone()).await?;

@@ -94,6 +94,11 @@ impl Lists {
         }
     }
 
+    /// The same for other queues. The numbers of the fetches go on: they make the delivery tags unique.
+    pub(super) fn of(&self, keys: &Keys, options: &Options, queues: &[Queue]) -> Self {
+        Self { number: self.number, ..Self::new(keys, options, queues) }
+    }
+
     /// The name of the queue that `list` belongs to, and the place of its messages.
     pub(super) fn owner_of(&self, list: &Key) -> Option<(Arc<str>, Place)> {
         self.owners.get(list).map(|(queue, step)| (Arc::clone(&self.queues[*queue]), Place::Step(*step)))

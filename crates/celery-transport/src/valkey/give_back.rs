@@ -35,6 +35,11 @@ impl Place {
     }
 }
 
+/// How many round trips it takes to put so many messages back.
+pub(super) fn round_trips(messages: usize) -> u64 {
+    2 * messages.div_ceil(BATCH) as u64
+}
+
 /// Puts `tags` of `lease` back, in this order, marked as redelivered. Returns how many were still held.
 ///
 /// `ended` is the worker whose lease must have ended; `None` for the caller's own. When it turns out to be valid again,

@@ -43,6 +43,11 @@ impl Held {
         self.lock().orders.clear();
     }
 
+    /// How many tags there are.
+    pub(super) fn len(&self) -> usize {
+        self.lock().orders.len()
+    }
+
     /// All tags, oldest first.
     pub(super) fn oldest_first(&self) -> Vec<Arc<str>> {
         let mut tags: Vec<_> =

@@ -18,6 +18,8 @@ pub(super) struct Keys {
     pub(super) unacked_mutex: Key,
     /// Sorted set, ours: worker id -> end of its lease.
     pub(super) workers: Key,
+    /// Sorted set, ours: a parked message -> unix time at which it is due.
+    pub(super) parked: Key,
     prefix: String,
     sep: String,
     steps: Vec<u8>,
@@ -34,6 +36,7 @@ impl Keys {
             unacked_index: key(&options.unacked_index_key),
             unacked_mutex: key(&options.unacked_mutex_key),
             workers: key("celery-oxide.workers"),
+            parked: key("celery-oxide.parked"),
             sep: options.sep.clone(),
             steps: options.priority_steps.clone(),
             fanout_prefix: options.fanout_prefix.replace("{db}", &database.to_string()),
@@ -84,6 +87,15 @@ impl Keys {
         } else {
             format!("{}{queue}{}{step}", self.prefix, self.sep).into()
         }
+    }
+
+    /// The queue that a list belongs to.
+    ///
+    /// Source: `kombu/transport/redis.py: Channel._brpop_read`.
+    pub(super) fn queue_of(&self, list: &Key) -> String {
+        let list = list.as_str_lossy();
+        let list = list.strip_prefix(self.prefix.as_str()).unwrap_or(&list);
+        list.rsplit_once(&self.sep).map_or(list, |(queue, _)| queue).to_owned()
     }
 
     /// All lists of `queue`, those of the lowest step first.
@@ -194,6 +206,8 @@ mod tests {
         );
         assert_eq!([list(9), list(255)], ["q\x06\x169", "q\x06\x169"].map(Key::from));
         assert_eq!(self::keys("", &[3, 6]).list_for("q", 1), Key::from("q\x06\x166"));
+        let keys = self::keys("app:", &[0, 9]);
+        assert_eq!([keys.queue_of(&keys.list("q", 0)), keys.queue_of(&keys.list("q", 9))], ["q", "q"]);
     }
 
     #[test]

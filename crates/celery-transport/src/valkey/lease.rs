@@ -12,7 +12,7 @@ use tokio::{
 use super::{
     due,
     give_back::{Place, give_back},
-    reply, script,
+    parking, reply, script,
     session::Session,
     visibility,
 };
@@ -28,7 +28,7 @@ const LONGEST_RESCORE: Duration = Duration::from_secs(60);
 /// The consumer and the acknowledger own it together: a worker that has stopped fetching still runs tasks.
 pub(super) struct Lease {
     session: Arc<Session>,
-    tasks: [JoinHandle<()>; 2],
+    tasks: [JoinHandle<()>; 3],
 }
 
 impl Lease {
@@ -39,6 +39,7 @@ impl Lease {
         let tasks = [
             tokio::spawn(renewing(Arc::clone(&session), ended)),
             tokio::spawn(housekeeping(Arc::clone(&session), told)),
+            tokio::spawn(parking::unparking(Arc::clone(&session))),
         ];
         Ok(Arc::new(Self { session, tasks }))
     }
@@ -117,7 +118,7 @@ fn say_if_lost(session: &Session, renewal: &Renewal) {
 
 /// How often the lease is renewed. A quarter leaves three more tries; the visibility timeout counts as well because
 /// stock workers go by it.
-fn tick(session: &Session) -> Duration {
+pub(super) fn tick(session: &Session) -> Duration {
     let options = &session.options;
     let visibility_timeout = options.visibility_timeout.min(options.sorted_visibility);
     (options.lease_timeout.min(visibility_timeout) / 4).min(LONGEST_TICK).max(Duration::from_millis(1))
@@ -174,7 +175,12 @@ async fn housekeeping(session: Arc<Session>, mut ended: watch::Receiver<Vec<Stri
     loop {
         if restored.is_none_or(|at| at.elapsed() >= options.restore_every) {
             restored = Some(Instant::now());
-            match visibility::restore(&session).await {
+            // What was parked and is overdue is not lost: it goes back unmarked, to the list that it came from.
+            let restoring = async {
+                parking::unpark(&session).await?;
+                visibility::restore(&session).await
+            };
+            match restoring.await {
                 Ok(0) => {}
                 Ok(count) => tracing::info!("Restored {count} message(s) past the visibility timeout"),
                 Err(error) => complain("restore messages past the visibility timeout", &error),
@@ -197,7 +203,7 @@ async fn housekeeping(session: Arc<Session>, mut ended: watch::Receiver<Vec<Stri
 }
 
 /// A lost connection is the consumer's to tell, once; here it would be told at every renewal.
-fn complain(what: &str, error: &Error) {
+pub(super) fn complain(what: &str, error: &Error) {
     if error.is_transient() {
         tracing::debug!("failed to {what}: {error}");
     } else {

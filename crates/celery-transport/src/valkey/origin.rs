@@ -8,15 +8,21 @@ use fred::types::Key;
 pub(super) enum Origin {
     /// This list. The message is in `unacked`.
     List(Key),
-    /// The sorted set of this queue. The message is in a hash of its own.
-    Sorted(String),
+    /// The sorted set of a queue. The message is in a hash of its own, which its tag names: the producer's, not that of
+    /// the delivery.
+    Sorted { queue: String, tag: String },
 }
 
 impl Origin {
-    /// Reads what `fetch.lua` wrote: the key of a list, or a zero byte and the name of a queue.
+    /// Reads what `fetch.lua` wrote: the key of a list, or a zero byte, the name of a queue, another
+    /// zero byte and a tag.
     pub(super) fn read(value: Bytes) -> Self {
         match value.strip_prefix(b"\0") {
-            Some(queue) => Self::Sorted(String::from_utf8_lossy(queue).into_owned()),
+            Some(place) => {
+                let place = String::from_utf8_lossy(place);
+                let (queue, tag) = place.split_once('\0').unwrap_or((&place, ""));
+                Self::Sorted { queue: queue.to_owned(), tag: tag.to_owned() }
+            }
             None => Self::List(value.into()),
         }
     }
@@ -29,6 +35,7 @@ mod tests {
     #[test]
     fn the_first_byte_tells_them_apart() {
         assert_eq!(Origin::read("app:celery".into()), Origin::List("app:celery".into()));
-        assert_eq!(Origin::read("\0celery".into()), Origin::Sorted("celery".to_owned()));
+        let sorted = Origin::Sorted { queue: "celery".to_owned(), tag: "t-1".to_owned() };
+        assert_eq!(Origin::read("\0celery\0t-1".into()), sorted);
     }
 }

@@ -78,13 +78,13 @@ pub(super) async fn reconcile(
     for (tag, origin) in leased.into_iter().filter(|(tag, _)| !held.contains(tag.as_str())) {
         match origin {
             Origin::List(list) => plain.push((tag, list)),
-            Origin::Sorted(queue) => sorted.push((tag, queue)),
+            Origin::Sorted { queue, tag: message } => sorted.push((tag, queue, message)),
         }
     }
     let mut gone = Vec::new();
     for batch in sorted.chunks(BATCH) {
         let bodies = bodies(connection, session, batch).await?;
-        for ((tag, queue), body) in batch.iter().zip(bodies) {
+        for ((tag, queue, _), body) in batch.iter().zip(bodies) {
             match (body, lists.named(queue)) {
                 (Some(body), Some(queue)) => found.push(body.taken(tag, queue)),
                 _ => gone.push((tag.as_str(), Place::Unstarted)),
@@ -105,7 +105,7 @@ pub(super) async fn reconcile(
                     let tag = tag.as_str().into();
                     found.push(Taken { tag, queue, raw: triple.raw, place, delivered: 0 });
                 }
-                _ => gone.push((tag.as_str(), Place::Front)),
+                _ => gone.push((tag.as_str(), Place::Unstarted)),
             }
         }
     }
@@ -136,10 +136,10 @@ impl Body {
 async fn bodies(
     connection: &Connection,
     session: &Session,
-    batch: &[(String, String)],
+    batch: &[(String, String, String)],
 ) -> Result<Vec<Option<Body>>> {
     let pipeline = connection.client().pipeline();
-    for (tag, _) in batch {
+    for (_, _, tag) in batch {
         let fields: Vec<Key> = ["payload", "delivery_count", "priority"].map(Key::from).to_vec();
         // A command of a pipeline is only written down here: its answer comes with the others.
         let _: std::result::Result<(), _> = pipeline.hmget(session.keys.message(tag), fields).await;

@@ -21,16 +21,18 @@ script!(FETCH, "fetch.lua");
 script!(GIVE_BACK, "give_back.lua");
 script!(INVISIBLE, "invisible.lua");
 script!(LEAVE, "leave.lua");
+script!(PARK, "park.lua");
 script!(PUT, "put.lua");
 script!(REMOVE, "remove.lua");
 script!(RENEW, "renew.lua");
 script!(RESTORE, "restore.lua");
 script!(RETIRE, "retire.lua");
 script!(UNLOCK, "unlock.lua");
+script!(UNPARK, "unpark.lua");
 
 /// Has the server know the scripts that a consumer needs, so that its first calls are one round trip like the others.
 pub(super) async fn load(connection: &Connection) -> Result<()> {
-    for script in [&ACK, &DUE, &FETCH, &GIVE_BACK, &RENEW] {
+    for script in [&ACK, &DUE, &FETCH, &GIVE_BACK, &PARK, &RENEW, &UNPARK] {
         script.load(&connection.client()).await.map_err(|error| connection.error(&error))?;
     }
     Ok(())

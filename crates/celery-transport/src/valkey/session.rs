@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -15,8 +15,10 @@ use fred::{
     types::{Key, Value},
 };
 
-use super::{held::Held, keys::Keys, options::Options, origin::Origin, reply};
-use crate::Result;
+use tokio::sync::Notify;
+
+use super::{counters::Counters, held::Held, keys::Keys, options::Options, origin::Origin, reply};
+use crate::{Queue, Result};
 
 /// One consumer as the server sees it.
 pub(super) struct Session {
@@ -24,29 +26,46 @@ pub(super) struct Session {
     pub(super) commands: Arc<Connection>,
     pub(super) keys: Arc<Keys>,
     pub(super) options: Arc<Options>,
-    /// The names of the queues, each once.
-    pub(super) queues: Vec<String>,
     /// The worker id: new for every consumer.
     pub(super) worker: String,
     /// The hash of our lease.
     pub(super) lease: Key,
     pub(super) held: Held,
+    pub(super) counters: Counters,
+    /// Something was parked.
+    pub(super) parked: Notify,
+    queues: Mutex<Arc<[String]>>,
     closed: AtomicBool,
 }
 
 impl Session {
-    pub(super) fn new(
-        commands: Arc<Connection>,
-        keys: Arc<Keys>,
-        options: Arc<Options>,
-        mut queues: Vec<String>,
-    ) -> Self {
-        queues.sort_unstable();
-        queues.dedup();
+    pub(super) fn new(commands: Arc<Connection>, keys: Arc<Keys>, options: Arc<Options>) -> Self {
         let worker = uuid::Uuid::new_v4().to_string();
-        let lease = keys.lease(&worker);
-        let (held, closed) = (Held::default(), AtomicBool::new(false));
-        Self { commands, keys, options, queues, worker, lease, held, closed }
+        Self {
+            commands,
+            lease: keys.lease(&worker),
+            keys,
+            options,
+            worker,
+            held: Held::default(),
+            counters: Counters::default(),
+            parked: Notify::new(),
+            queues: Mutex::default(),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// The names of the queues that are consumed, each once.
+    pub(super) fn queues(&self) -> Arc<[String]> {
+        Arc::clone(&self.queues.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Looks after these queues from now on.
+    pub(super) fn set_queues(&self, queues: &[Queue]) {
+        let mut names: Vec<_> = queues.iter().map(|queue| queue.name.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        *self.queues.lock().unwrap_or_else(PoisonError::into_inner) = names.into();
     }
 
     pub(super) fn is_closed(&self) -> bool {

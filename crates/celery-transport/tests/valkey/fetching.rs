@@ -20,8 +20,10 @@ async fn bookkeeping_is_kombus_byte_for_byte() {
     let deliveries = consumer.fetch(10).await.unwrap();
     assert_eq!(deliveries.len(), 1);
     let delivery = &deliveries[0];
-    let tag = "fd6c903e-7c1b-40d0-986e-fd04a76b33aa";
-    assert_eq!((&*delivery.tag.0, &*delivery.queue), (tag, "celery"));
+    let tag = &*delivery.tag.0;
+    // Not the envelope's, under which a stock worker would book.
+    assert_ne!(tag, "fd6c903e-7c1b-40d0-986e-fd04a76b33aa");
+    assert_eq!(&*delivery.queue, "celery");
     let message = delivery.message.as_ref().unwrap();
     assert!(message.body.starts_with(b"[[1, 2], {}, "));
 
@@ -66,7 +68,7 @@ async fn a_large_batch_is_booked_whole() {
     assert_eq!(names(&deliveries), expected);
     assert_eq!(unacked(&client).await, 2500);
     let index: Vec<String> = client.zrange("unacked_index", 0, -1, None, false, None, false).await.unwrap();
-    assert_eq!(index, expected);
+    assert_eq!(index, deliveries.iter().map(|delivery| delivery.tag.0.to_string()).collect::<Vec<_>>());
     acknowledger.settle(&acks(&deliveries)).await.unwrap();
     assert_eq!(keys(&client).await, ["celery-oxide.workers"]);
 }

@@ -100,12 +100,13 @@ async fn what_is_held_never_looks_old_to_a_stock_worker() {
         json!({"visibility_timeout": 1, "unacked_restore_interval": 0.1, "unacked_restore_throttle": 1});
     let (mut consumer, _acknowledger) = consume(&server, &["celery"], options.clone()).await;
     let (mut other, _other) = consume(&server, &["celery"], options).await;
-    assert_eq!(consumer.fetch(2).await.unwrap().len(), 2);
+    let deliveries = consumer.fetch(2).await.unwrap();
+    let tags: Vec<&str> = deliveries.iter().map(|delivery| &*delivery.tag.0).collect();
     let taken = Instant::now();
     while taken.elapsed() < Duration::from_millis(2500) {
         let index: Vec<(String, f64)> =
             client.zrange("unacked_index", 0, -1, None, false, None, true).await.unwrap();
-        assert_eq!(index.iter().map(|(tag, _)| tag.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(index.iter().map(|(tag, _)| tag.as_str()).collect::<Vec<_>>(), tags);
         let time: Vec<f64> = client_time(&client).await;
         let age = time[0] + time[1] / 1e6 - index[0].1;
         assert!(age < 1.0, "{age}");

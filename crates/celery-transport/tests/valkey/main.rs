@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
 
 mod asking;
+mod changing_queues;
 mod closing;
 mod errors;
 mod fetching;
 mod leases;
 mod lost_replies;
 mod odd_messages;
+mod parking;
 mod proxy;
 mod publishing;
 mod replies;
@@ -16,7 +18,9 @@ mod settling;
 mod sorted;
 mod sorted_due;
 mod sorted_order;
+mod sorted_parking;
 mod sorted_publishing;
+mod statistics;
 mod subscribing;
 mod support;
 mod switching;

@@ -50,9 +50,9 @@ async fn envelopes_in_another_order_of_keys() {
     let () = client.lpush("celery", raw).await.unwrap();
     let (mut consumer, acknowledger) = consume_celery(&server).await;
     let deliveries = consumer.fetch(1).await.unwrap();
-    assert_eq!(&*deliveries[0].tag.0, "t-1");
+    assert_eq!(names(&deliveries), ["t-1"]);
     assert_eq!(deliveries[0].message.as_ref().unwrap().body, &b"[]"[..]);
-    let triple: String = client.hget("unacked", "t-1").await.unwrap();
+    let triple: String = client.hget("unacked", &*deliveries[0].tag.0).await.unwrap();
     assert!(triple.starts_with(&format!("[{raw}, ")));
     let triple: Vec<Value> = serde_json::from_str(&triple).unwrap();
     assert_eq!(triple[1..], [json!("e{}"), json!("a\"b/c")]);
@@ -108,4 +108,24 @@ async fn bookkeeping_that_fails_puts_everything_back() {
     }
     assert_eq!(names(&consumer.fetch(5).await.unwrap()), ["a", "b", "c"]);
     assert_eq!(unacked(&client).await, 3);
+}
+
+#[tokio::test]
+async fn a_stock_worker_that_holds_the_other_copy_books_beside_us() {
+    let server = Server::start().await;
+    let client = server.client().await;
+    let raw = envelope("same", "one", 0);
+    let () = client.lpush("one", raw.as_str()).await.unwrap();
+    let (mut consumer, acknowledger) = consume(&server, &["one"], json!({})).await;
+    let deliveries = consumer.fetch(1).await.unwrap();
+    // kombu's QoS.append of the copy in another queue, and its QoS.ack.
+    let () = client.hset("unacked", ("same", format!("[{raw}, \"\", \"two\"]"))).await.unwrap();
+    let () = client.zadd("unacked_index", None, None, false, false, (1.0, "same")).await.unwrap();
+    assert_eq!(unacked(&client).await, 2);
+    let () = client.zrem("unacked_index", "same").await.unwrap();
+    let () = client.hdel("unacked", "same").await.unwrap();
+    assert_eq!(unacked(&client).await, 1);
+    acknowledger.settle(&[Settlement::Restore(deliveries[0].tag.clone())]).await.unwrap();
+    let length: i64 = client.llen("one").await.unwrap();
+    assert_eq!(length, 1);
 }

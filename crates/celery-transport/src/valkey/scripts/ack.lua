@@ -3,7 +3,7 @@
 -- Mirrors kombu/transport/redis.py: QoS.ack (QoS._remove_from_indices), and celery_redis_plus 0.4,
 -- transport_ack_message.lua.
 --
--- KEYS  1 unacked (hash), 2 unacked_index (sorted set), 3 lease of this worker (hash)
+-- KEYS  1 unacked (hash), 2 unacked_index (sorted set), 3 lease of this worker (hash: tag -> where it came from)
 -- ARGV  1 global_keyprefix, then delivery tags
 -- Returns  how many were forgotten
 --
@@ -32,9 +32,10 @@ for start = 2, #ARGV, CHUNK do
     if list then
       leased[#leased + 1] = tag
       if string.byte(list) == 0 then
-        local queue = string.sub(list, 2)
+        local stop = string.find(list, '\0', 2, true)
+        local queue = string.sub(list, 2, stop - 1)
         sorted[queue] = sorted[queue] or {}
-        table.insert(sorted[queue], tag)
+        table.insert(sorted[queue], string.sub(list, stop + 1))
       else
         plain[#plain + 1] = tag
       end

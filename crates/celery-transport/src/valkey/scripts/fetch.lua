@@ -17,6 +17,10 @@
 --          tag, raw bytes, and for sorted sets how far from priority 255 it is and how often it was delivered before.
 --          An error means that nothing was taken. "LAYOUT" and a queue for what refused: an older layout.
 --
+-- A delivery tag is made for each delivery and used only once, whatever tag is in the envelope. So what a stock worker
+-- books under the envelope's tag (another copy of the message, or the same one later) is never mistaken for ours, and a
+-- settlement that comes twice or too late finds nothing.
+--
 -- Pops come before bookkeeping on purpose: after a first write that needs no memory, Redis lets the rest of the script
 -- pass `maxmemory`, so a full server can still be drained. If the bookkeeping fails, the pops are undone.
 -- Reads arm CLIENT TRACKING, also those made here. A later write to the same key disarms, so every hash that is read is
@@ -142,14 +146,13 @@ take_out()
 -- Where kombu ends an envelope: delivery_info, scalars, then a delivery tag of 36 characters and `"}}`. What stands
 -- between is the same for all messages of a queue, so it is taken apart once. None of its values may contain a quote, a
 -- backslash or a brace, so this cannot match inside a string; everything else goes the slow way.
-local MIDDLE = '^"delivery_info": ?{"exchange": ?"([^"\\]*)", ?"routing_key": ?"([^"\\]*)"([^{}]*)}'
+local MIDDLE = '^"delivery_info": ?{"exchange": ?"([^"\\]*)", ?"routing_key": ?"([^"\\]*)"[^{}]*}'
   .. '[^{}]*"delivery_tag": ?"$'
 local known = {}
 
 local function take_apart(middle)
-  local exchange, key, rest = string.match(middle, MIDDLE)
-  if not exchange then return false end
-  return {', "' .. exchange .. '", "' .. key .. '"]', string.find(rest, 'redelivered', 1, true) ~= nil}
+  local exchange, key = string.match(middle, MIDDLE)
+  return exchange and ', "' .. exchange .. '", "' .. key .. '"]' or false
 end
 
 local function text(value, default)
@@ -157,21 +160,17 @@ local function text(value, default)
   return default
 end
 
--- The delivery tag (nil: make one) and kombu's [raw, exchange, routing_key] with the raw bytes as they are.
+-- kombu's [raw, exchange, routing_key] with the raw bytes as they are.
 local function book(raw, queue)
   local start = string.find(raw, '"delivery_info"', -300, true)
-  if start and string.byte(raw) == 123 then -- {
+  if start and string.byte(raw) == 123 and string.find(raw, '^[%w%-]+"}}$', -39) then -- {
     local middle = string.sub(raw, start, -40)
     local route = known[middle]
     if route == nil then
       route = take_apart(middle)
       known[middle] = route
     end
-    local tag = route and string.match(raw, '^([%w%-]+)"}}$', -39)
-    if tag then
-      if route[2] then tag = nil end
-      return tag, '[' .. raw .. route[1]
-    end
+    if route then return '[' .. raw .. route end
   end
   local ok, envelope = pcall(cjson.decode, raw)
   if ok and type(envelope) == 'table' and string.find(raw, '^%s*{') then
@@ -179,22 +178,18 @@ local function book(raw, queue)
     if type(properties) ~= 'table' then properties = {} end
     local info = properties.delivery_info
     if type(info) ~= 'table' then info = {} end
-    local tag = text(properties.delivery_tag, nil)
-    if info.redelivered == true or (tag and not string.find(tag, '^[%w%-_.:]+$')) then tag = nil end
     local exchange, key = text(info.exchange, ''), text(info.routing_key, queue)
-    return tag, '[' .. raw .. ', ' .. cjson.encode(exchange) .. ', ' .. cjson.encode(key) .. ']'
+    return '[' .. raw .. ', ' .. cjson.encode(exchange) .. ', ' .. cjson.encode(key) .. ']'
   end
   -- No envelope: a JSON string with one character for each byte, so that the triple stays JSON and no byte is lost.
   local escaped = string.gsub(raw, '[%z\1-\31"\\\127-\255]', function(c)
     return string.format('\\u%04x', string.byte(c))
   end)
-  return nil, '["' .. escaped .. '", "", ' .. cjson.encode(queue) .. ']'
+  return '["' .. escaped .. '", "", ' .. cjson.encode(queue) .. ']'
 end
 
 local tags = {}
 
--- A tag of our own. Redelivered messages get one as well: a former holder that comes back late must not be able to
--- settle the message of its new holder.
 local function fresh(i)
   return worker .. '-' .. number .. '-' .. i
 end
@@ -214,7 +209,7 @@ local function undo(err)
       if not entries[i] then
         redis.pcall('ZREM', INDEX, tags[i])
         redis.pcall('HDEL', UNACKED, tags[i])
-      elseif tags[i] ~= entries[i][4] then
+      elseif entries[i].copied then
         redis.pcall('DEL', message(tags[i]))
         redis.pcall('ZREM', PREFIX .. 'messages_index:' .. name_of(lists[i]), tags[i])
       end
@@ -272,21 +267,22 @@ local micros = tonumber(time[2])
 local function book_sorted(i)
   local entry, queue = entries[i], name_of(lists[i])
   local tag, index = entry[4], PREFIX .. 'messages_index:' .. queue
-  tags[i] = tag
+  tags[i] = fresh(i)
   if entry[6] and entry[6] ~= queue then
     -- One message in two queues (a topic exchange) has one body: this one gets its own.
-    tags[i] = fresh(i)
+    entry.copied = true
     local copied = redis.pcall('COPY', message(tag), message(tags[i]))
     if type(copied) == 'table' then return copied.err end
     redis.call('ZREM', index, tag)
-    redis.call('HSET', message(tags[i]), 'routing_key', queue)
+    tag = tags[i]
+    redis.call('HSET', message(tag), 'routing_key', queue)
   end
   -- Where it was, for when it goes back there.
-  local booked = redis.pcall('HSET', message(tags[i]), 'celery-oxide.score', entry[5])
+  local booked = redis.pcall('HSET', message(tag), 'celery-oxide.score', entry[5])
   if type(booked) == 'table' then return booked.err end
-  booked = redis.pcall('ZADD', index, now + MARGIN, tags[i])
+  booked = redis.pcall('ZADD', index, now + MARGIN, tag)
   if type(booked) == 'table' and booked.err then return booked.err end
-  booked = redis.pcall('HSET', LEASE, tags[i], '\0' .. queue)
+  booked = redis.pcall('HSET', LEASE, tags[i], '\0' .. queue .. '\0' .. tag)
   if type(booked) == 'table' then return booked.err end
 end
 
@@ -302,34 +298,17 @@ end
 
 for start = 1, #plain, CHUNK do
   local stop = math.min(start + CHUNK - 1, #plain)
-  local triples, scores, members = {}, {}, {}
+  local triples, members = {}, {}
   for p = start, stop do
     local i = plain[p]
-    local tag, triple = book(raws[i], name_of(lists[i]))
-    tags[i], triples[i] = tag or fresh(i), triple
+    tags[i], triples[i] = fresh(i), book(raws[i], name_of(lists[i]))
     -- One microsecond apart, so that the order survives in the index.
     local micro = micros + p
-    scores[i] = string.format('%d.%06d', now + math.floor(micro / 1000000), micro % 1000000)
-    members[#members + 1] = scores[i]
+    members[#members + 1] = string.format('%d.%06d', now + math.floor(micro / 1000000), micro % 1000000)
     members[#members + 1] = tags[i]
   end
-  local added = redis.pcall('ZADD', INDEX, 'NX', unpack(members))
+  local added = redis.pcall('ZADD', INDEX, unpack(members))
   if type(added) == 'table' then return undo(added.err) end
-  if added < stop - start + 1 then
-    -- Some tags are in use: one message in two queues (a topic exchange), or the same bytes twice.
-    local seen, again = {}, {}
-    for p = start, stop do
-      local i = plain[p]
-      local tag = tags[i]
-      if seen[tag] or tonumber(redis.call('ZSCORE', INDEX, tag)) ~= tonumber(scores[i]) then
-        tags[i] = fresh(i)
-        again[#again + 1] = scores[i]
-        again[#again + 1] = tags[i]
-      end
-      seen[tag] = true
-    end
-    redis.call('ZADD', INDEX, unpack(again))
-  end
   local booked, leased = {}, {}
   for p = start, stop do
     local i = plain[p]

@@ -66,7 +66,8 @@ for i = 4, #ARGV, 4 do
     redis.call('HDEL', LEASE, tag)
     local back
     if string.byte(list) == 0 then
-      back = back_to_sorted(string.sub(list, 2), tag, place)
+      local stop = string.find(list, '\0', 2, true)
+      back = back_to_sorted(string.sub(list, 2, stop - 1), string.sub(list, stop + 1), place)
     else
       back = back_to_list(list, tag, place, ARGV[i + 2], ARGV[i + 3])
     end

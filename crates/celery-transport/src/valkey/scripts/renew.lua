@@ -27,10 +27,11 @@ for start = 5, #ARGV, CHUNK do
   for i = start, stop do
     local list = lists[i - start + 1]
     if list and string.byte(list) == 0 then
-      local index = ARGV[3] .. 'messages_index:' .. string.sub(list, 2)
+      local stop = string.find(list, '\0', 2, true)
+      local index = ARGV[3] .. 'messages_index:' .. string.sub(list, 2, stop - 1)
       sorted[index] = sorted[index] or {}
       table.insert(sorted[index], now + tonumber(ARGV[4]))
-      table.insert(sorted[index], ARGV[i])
+      table.insert(sorted[index], string.sub(list, stop + 1))
     elseif list then
       local micro = micros + i
       members[#members + 1] = string.format('%d.%06d', now + math.floor(micro / 1000000), micro % 1000000)

@@ -1,0 +1,117 @@
+"""The threads that answer the engine: for control commands, for tasks that ended before their end, for blocked loops."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from billiard.einfo import ExceptionInfo
+from celery import signals, states
+from celery.exceptions import NotRegistered, TimeLimitExceeded
+from celery.utils.log import get_logger
+
+from celery_oxide._panel import Commands
+from celery_oxide._watch import report_blocked
+
+logger = get_logger("celery.worker")
+
+#: The lanes of the engine's port.
+_COMMANDS, _ENDINGS, _BLOCKED = 0, 1, 2
+
+
+class HostThreads:
+    """Carries out what the engine asks of Python."""
+
+    def __init__(
+        self, port: Any, app: Any, instance: Any, entries: list[Any], loops: list[threading.Thread]
+    ) -> None:
+        self._port = port
+        self._app = app
+        self._commands = Commands(app, instance)
+        self._loops = loops
+        self._entries = {entry.task.name: entry for entry in entries}
+
+    def open(self) -> None:
+        """Start the threads."""
+        lanes = ((_COMMANDS, self._command), (_ENDINGS, self._ending), (_BLOCKED, self._blocked))
+        for lane, carry_out in lanes:
+            threading.Thread(
+                target=self._work, args=(lane, carry_out), name=f"celery-host-{lane}", daemon=True
+            ).start()
+
+    def close(self) -> None:
+        """Let the threads end after what they are doing."""
+        self._port.close()
+
+    def _work(self, lane: int, carry_out: Callable[..., None]) -> None:
+        while (call := self._port.next(lane)) is not None:
+            carry_out(*call)
+
+    def _command(self, number: int, method: str, arguments: str) -> None:
+        text, error = self._commands.run(method, arguments)
+        self._port.answer(number, text, error)
+
+    def _ending(self, number: int, ended: Any) -> None:
+        try:
+            self._conclude(ended)
+        except Exception:
+            logger.exception("Task %s[%s]: telling how it ended failed", ended.task, ended.id)
+            self._port.answer(number, None)
+        else:
+            self._port.answer(number, "stored")
+
+    def _blocked(self, number: int, index: int, seconds: float) -> None:
+        report_blocked(index, self._loops[index], seconds)
+
+    def _conclude(self, ended: Any) -> None:
+        """Do what upstream's parent process does (``celery/worker/request.py``, ``celery/worker/consumer``)."""
+        how, detail, signal = ended.how
+        if how == "not registered":
+            request = SimpleNamespace(
+                name=ended.task, chord=None, root_id=None, correlation_id=ended.id, reply_to=None, errbacks=None
+            )
+            self._app.backend.mark_as_failure(ended.id, NotRegistered(ended.task), request=request)
+            return
+        entry = self._entries[ended.task]
+        request = ended.job(entry).context
+        if how == "revoked":
+            entry.backend.mark_as_revoked(ended.id, detail, request=request, store_result=ended.store)
+            signals.task_revoked.send(
+                sender=entry.task,
+                request=request,
+                terminated=signal is not None,
+                signum=signal,
+                expired=detail == "expired",
+            )
+        else:
+            self._timed_out(entry, request, ended, detail)
+
+    def _timed_out(self, entry: Any, request: Any, ended: Any, seconds: float) -> None:
+        """``celery/worker/request.py: Request.on_timeout``."""
+        task = entry.task
+        error = TimeLimitExceeded(int(seconds) if seconds == int(seconds) else seconds)
+        entry.backend.mark_as_failure(ended.id, error, request=request, store_result=ended.store)
+        info = ExceptionInfo((type(error), error, None))
+        if "on_failure" in entry.hooks:
+            _finish(task.on_failure(error, ended.id, request.args, request.kwargs, info))
+        if "after_return" in entry.hooks:
+            _finish(task.after_return(states.FAILURE, error, ended.id, request.args, request.kwargs, None))
+        signals.task_failure.send(
+            sender=task,
+            task_id=ended.id,
+            exception=error,
+            args=request.args,
+            kwargs=request.kwargs,
+            traceback=None,
+            einfo=info,
+        )
+
+
+def _finish(result: Any) -> None:
+    """Await what an ``async def`` hook returned."""
+    if inspect.iscoroutine(result):
+        asyncio.run(result)

@@ -1,0 +1,46 @@
+//! What a consumer has done, counted.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::session::Session;
+use crate::Statistics;
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(super) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Counted since the consumer was opened.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) fetches: Counter,
+    pub(super) fetched: Counter,
+    pub(super) settlements: Counter,
+    pub(super) settled: Counter,
+    pub(super) parked: Counter,
+    pub(super) reconnects: Counter,
+}
+
+impl Counters {
+    pub(super) fn read(&self, session: &Session) -> Statistics {
+        Statistics {
+            fetches: self.fetches.get(),
+            fetched: self.fetched.get(),
+            settlements: self.settlements.get(),
+            settled: self.settled.get(),
+            parked: self.parked.get(),
+            reconnects: self.reconnects.get(),
+            held: session.held.len() as u64,
+            lease_timeout: Some(session.options.lease_timeout),
+        }
+    }
+}

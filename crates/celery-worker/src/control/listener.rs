@@ -1,0 +1,58 @@
+//! Hearing requests.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use celery_protocol::control::ControlRequest;
+use celery_transport::Subscription;
+
+use super::{Panel, matcher};
+
+/// How long to wait before listening is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Listens for requests until it is dropped.
+pub(crate) async fn listen(panel: Panel, mut subscription: Box<dyn Subscription>) {
+    let mut away = false;
+    loop {
+        let message = match subscription.next().await {
+            Ok(broadcast) => {
+                away = false;
+                broadcast.message
+            }
+            Err(error) => {
+                if !away {
+                    tracing::debug!("Not listening to commands for now: {error}");
+                }
+                away = true;
+                if !error.is_transient() {
+                    tracing::error!("No commands are listened to any more: {error}");
+                    return;
+                }
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let request = message
+            .map_err(|undecodable| undecodable.error.to_string())
+            .and_then(|message| ControlRequest::from_message(&message).map_err(|error| error.to_string()));
+        match request {
+            Ok(request) => hear(&panel, request).await,
+            Err(error) => tracing::error!("pidbox: a command cannot be read: {error}"),
+        }
+    }
+}
+
+/// Passes a request on that is meant for this worker and still waited for.
+async fn hear(panel: &Panel, request: ControlRequest) {
+    panel.lamport().adjust(request.clock);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    if request.expires.is_some_and(|expires| expires < now) {
+        tracing::debug!("pidbox: {} came too late", request.method);
+        return;
+    }
+    match request.is_for_with(panel.node(), matcher::matches) {
+        Ok(true) => panel.take(request).await,
+        Ok(false) => {}
+        Err(error) => tracing::error!("pidbox: {error}"),
+    }
+}

@@ -1,0 +1,76 @@
+//! What becomes of a job.
+
+use std::sync::atomic::Ordering;
+
+use celery_executor::Change;
+use celery_transport::Settlement;
+
+use super::Engine;
+use crate::complete::Item;
+use crate::intake::{Reason, Refused};
+
+impl Engine {
+    pub(super) fn on_changes(&mut self, changes: &mut Vec<Change>) {
+        for change in changes.drain(..) {
+            match change {
+                Change::Dispatched(job) => {
+                    let now = self.clock.now();
+                    let Some(in_flight) = self.executor.context(job) else { continue };
+                    in_flight.started = Some(now);
+                    self.events.started(in_flight);
+                    if let Some(total) = self
+                        .intake
+                        .number(&in_flight.spec.name)
+                        .and_then(|task| self.totals.get_mut(task as usize))
+                    {
+                        *total += 1;
+                    }
+                    self.gauges.processed.fetch_add(1, Ordering::Relaxed);
+                    if !in_flight.spec.acks_late {
+                        in_flight.acked = true;
+                        let tag = in_flight.tag.clone();
+                        self.credit.give_back(in_flight.spec.kind);
+                        self.settle(Settlement::Ack(tag));
+                    }
+                }
+                Change::Started(job) => {
+                    let now = self.clock.now();
+                    let Some(in_flight) = self.executor.context(job) else { continue };
+                    if let Some(result) = self.reporter.started(in_flight, now) {
+                        self.complete(Item::Store { job: None, result });
+                    }
+                }
+                Change::Expired(job) => {
+                    let Some(in_flight) = self.executor.finish(job) else { continue };
+                    self.credit.give_back(in_flight.spec.kind);
+                    self.refuse(Refused::admitted(*in_flight, Reason::Expired));
+                }
+                Change::SoftLimit(job, limit) => {
+                    if let Some(in_flight) = self.executor.context(job) {
+                        let (name, id) = (in_flight.name(), &in_flight.headers.id);
+                        tracing::warn!(
+                            "Soft time limit ({}s) exceeded for {name}[{id}]",
+                            limit.as_secs_f64()
+                        );
+                    }
+                }
+                Change::Store(job, outcome) => {
+                    let now = self.clock.now();
+                    let Some(in_flight) = self.executor.context(job) else { continue };
+                    if let Some(result) = self.reporter.outcome(in_flight, &outcome, now) {
+                        self.complete(Item::Store { job: Some(job), result });
+                    }
+                }
+                Change::Ended(job, outcome) => {
+                    let Some(in_flight) = self.executor.finish(job) else { continue };
+                    if !in_flight.acked {
+                        self.credit.give_back(in_flight.spec.kind);
+                    }
+                    self.complete(Item::Ended { job, in_flight, outcome });
+                }
+                _ => {}
+            }
+        }
+        self.count_active();
+    }
+}

@@ -1,0 +1,71 @@
+//! What the program around a worker adds to it: for a worker of Python tasks, Python.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use celery_protocol::Message;
+use celery_protocol::result::RevokedReason;
+
+/// The program around a worker. Calls may take their time: nothing in the worker waits for them but what they are about.
+#[async_trait]
+pub trait Host: Send + Sync + Debug {
+    /// The control commands that the host answers instead of the worker: an app may define any.
+    fn commands(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Answers a control command that the worker does not know, or one of [`commands`](Self::commands); `arguments` is a
+    /// JSON object. The answer is JSON text; an error is the `repr` of an exception. `None`: there is no such command.
+    async fn command(&self, method: &str, arguments: &str) -> Option<Result<String, String>>;
+
+    /// The event loop with this number has not answered for so long: something in it blocks. Told once each time.
+    fn blocked(&self, index: usize, lag: Duration) {
+        let _ = (index, lag);
+    }
+
+    /// Concludes a task that ended without having run to its end, as upstream's parent process does: chords and chains
+    /// are told, error links called, hooks and signals. Returns whether the result is stored.
+    async fn conclude(&self, ending: Ending) -> bool;
+}
+
+/// A task that ended without having run to its end.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Ending {
+    /// The name of the task.
+    pub task: String,
+    /// Its id.
+    pub id: String,
+    /// Its message, protocol 2.
+    pub message: Arc<Message>,
+    /// Whether the state is to be stored: not when results are ignored.
+    pub store: bool,
+    /// How it ended.
+    pub how: How,
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum How {
+    /// It passed its hard time limit.
+    TimedOut(Duration),
+    /// It was not run, or not on. With the signal that ended it, if it ran.
+    Revoked(RevokedReason, Option<i32>),
+    /// No such task is registered.
+    NotRegistered,
+}
+
+impl Ending {
+    pub(crate) fn new(
+        task: impl Into<String>,
+        id: impl Into<String>,
+        message: Arc<Message>,
+        store: bool,
+        how: How,
+    ) -> Self {
+        Self { task: task.into(), id: id.into(), message, store, how }
+    }
+}
