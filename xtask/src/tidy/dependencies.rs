@@ -44,7 +44,7 @@ const BELOW: [(&str, &[&str]); 14] = [
         ],
     ),
     ("celery-oxide-tests", &[]),
-    ("xtask", &["celery-oxide-tests"]),
+    ("xtask", &["celery-oxide-tests", "celery-protocol"]),
     ("celery-oxide", &["celery-protocol", "celery-client", "celery-worker"]),
 ];
 

@@ -103,8 +103,7 @@ impl Transport for Valkey {
         declare::refuse_older_layout(&commands, &self.keys, queues).await?;
         declare::declare(&commands, &self.keys, queues).await?;
         script::load(&commands).await?;
-        let session = Session::new(commands, Arc::clone(&self.keys), Arc::clone(&self.options));
-        session.set_queues(queues);
+        let session = Session::new(commands, Arc::clone(&self.keys), Arc::clone(&self.options), queues);
         let lease = Lease::take(Arc::new(session)).await?;
         let lists = Lists::new(&self.keys, &self.options, queues);
         let consumer = ValkeyConsumer::new(connection, Arc::clone(&lease), lists, queues.to_vec());

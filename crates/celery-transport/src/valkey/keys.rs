@@ -20,6 +20,8 @@ pub(super) struct Keys {
     pub(super) workers: Key,
     /// Sorted set, ours: a parked message -> unix time at which it is due.
     pub(super) parked: Key,
+    /// String, ours: what the server has heard from workers.
+    pub(super) steady: Key,
     prefix: String,
     sep: String,
     steps: Vec<u8>,
@@ -37,6 +39,7 @@ impl Keys {
             unacked_mutex: key(&options.unacked_mutex_key),
             workers: key("celery-oxide.workers"),
             parked: key("celery-oxide.parked"),
+            steady: key("celery-oxide.steady"),
             sep: options.sep.clone(),
             steps: options.priority_steps.clone(),
             fanout_prefix: options.fanout_prefix.replace("{db}", &database.to_string()),
