@@ -17,6 +17,7 @@ pub mod preload;
 pub mod proxy;
 pub mod redis;
 pub mod rolling;
+pub mod said;
 pub mod scene;
 pub mod venv;
 pub mod wait;

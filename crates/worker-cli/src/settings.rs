@@ -152,7 +152,7 @@ mod tests {
 
     fn gather(app: Value, given: &[&str]) -> Result<Settings, String> {
         let given: Vec<_> = given.iter().map(|&option| option.to_owned()).collect();
-        let urls = App { broker: Some("redis://given/0".to_owned()), ..App::default() };
+        let urls = App { broker: vec!["redis://given/0".to_owned()], ..App::default() };
         Settings::gather(app.as_object().unwrap().clone(), &urls, &given)
     }
 

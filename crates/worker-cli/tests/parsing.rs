@@ -1,5 +1,7 @@
 //! Command lines and what is read from them, a command at a time.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
+
 use std::time::Duration;
 
 use worker_cli::{Cli, Command, Expires, ListCommand, Parsed, parse};
