@@ -17,3 +17,4 @@ mod routing;
 mod rust_client;
 mod shutdown;
 mod specs;
+mod twins;
