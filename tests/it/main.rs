@@ -2,17 +2,23 @@
 
 mod bad_input;
 mod banner;
+mod blocked;
 mod canvas;
 mod concurrency;
+mod control;
+mod crash;
 mod eta;
+mod events;
 mod flags;
 mod limits;
+mod long;
 mod page;
 mod priorities;
 mod request;
 mod restart;
 mod results;
 mod retry;
+mod revoke;
 mod routing;
 mod rust_client;
 mod shutdown;

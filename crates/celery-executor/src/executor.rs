@@ -137,6 +137,12 @@ impl<C> Executor<C> {
         self.pool_of(kind).lanes().map(lane).collect()
     }
 
+    /// Has the runners that have jobs find out how they are: [`lanes`](Self::lanes) tells later.
+    pub fn probe(&self) {
+        self.loops.probe();
+        self.threads.probe();
+    }
+
     /// What the caller gave with the jobs that run and whose end was not told.
     pub fn running(&self) -> impl Iterator<Item = (JobId, &C)> {
         self.running

@@ -117,6 +117,12 @@ impl<C> Pool<C> {
         taken
     }
 
+    pub(crate) fn probe(&self) {
+        for lane in self.lanes.iter().filter(|lane| lane.used > 0) {
+            lane.runner.probe();
+        }
+    }
+
     /// Each lane's slots, how many are used, and how its runner is.
     pub(crate) fn lanes(&self) -> impl Iterator<Item = (usize, usize, Health)> {
         self.lanes.iter().map(|lane| (lane.slots, lane.used, lane.runner.health()))

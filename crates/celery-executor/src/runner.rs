@@ -21,6 +21,9 @@ pub trait Runner: Send + Sync {
     /// Gets ready for `slots` jobs at once. Fewer than before: what runs goes on.
     fn resize(&self, slots: usize);
 
+    /// Has the runner find out how it is, for [`health`](Self::health) to tell later. Called now and then while jobs run.
+    fn probe(&self) {}
+
     /// How the runner is, as far as it can tell without waiting.
     fn health(&self) -> Health {
         Health::default()

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use celery_executor::{EventSender, Job as Work, JobId, events};
@@ -25,12 +26,15 @@ enum Lane {
     Commands = 0,
     /// Tasks that ended: what is around them may block on a server.
     Endings = 1,
+    /// Loops that do not answer.
+    Blocked = 2,
 }
 
 #[derive(Debug)]
 enum Call {
     Command { method: String, arguments: String },
     Conclude(Ending),
+    Blocked(usize, Duration),
 }
 
 /// `Ok(None)`: there is no such command.
@@ -45,7 +49,7 @@ struct Queue {
 /// The half that the engine uses.
 #[derive(Debug)]
 pub(crate) struct Port {
-    lanes: [Queue; 2],
+    lanes: [Queue; 3],
     next: AtomicU64,
     answers: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
     closed: AtomicBool,
@@ -93,6 +97,12 @@ impl Host for Port {
         self.call(Lane::Commands, call).await.transpose()
     }
 
+    fn blocked(&self, index: usize, lag: Duration) {
+        let queue = &self.lanes[Lane::Blocked as usize];
+        lock(&queue.calls).push_back((0, Call::Blocked(index, lag)));
+        queue.available.notify_one();
+    }
+
     async fn conclude(&self, ending: Ending) -> bool {
         matches!(self.call(Lane::Endings, Call::Conclude(ending)).await, Ok(Some(_)))
     }
@@ -126,7 +136,7 @@ impl HostPort {
 #[pymethods]
 impl HostPort {
     /// Waits for a call of a lane and gives `(number, method, arguments as JSON)` for a command, `(number, ending)` for a
-    /// task that ended; `None` once the port is closed.
+    /// task that ended, `(number, index, seconds)` for a loop that is blocked; `None` once the port is closed.
     fn next(&self, py: Python<'_>, lane: usize) -> PyResult<Option<Py<PyAny>>> {
         let Some((number, call)) = py.detach(|| self.port.next(lane)) else { return Ok(None) };
         let given = match call {
@@ -135,6 +145,7 @@ impl HostPort {
                 let sink = Sink::direct(self.nobody.clone());
                 (number, Ended { ending, sink }).into_pyobject(py)?.into_any()
             }
+            Call::Blocked(index, lag) => (number, index, lag.as_secs_f64()).into_pyobject(py)?.into_any(),
         };
         Ok(Some(given.unbind()))
     }

@@ -6,7 +6,8 @@
 //! push came after the disarming and the wake that follows it writes a new byte: no item is left without a wake. A wake
 //! may find an empty inbox.
 //!
-//! `drain` starts a bounded number of tasks and gives the loop back: timers and sockets go on under any load.
+//! `drain` starts a bounded number of tasks and gives the loop back: timers and sockets go on under any load. How long a
+//! loop takes from a wake to the drain is its lag; while jobs run it is woken now and then for nothing else.
 //!
 //! Per burst: one system call to wake, one to read. Per task: no system call, no Python future, no done-callback.
 
@@ -14,11 +15,11 @@ use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use celery_executor::{EventSender, Interrupt, Job as Work, JobId, Runner};
+use celery_executor::{EventSender, Health, Interrupt, Job as Work, JobId, Runner};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -43,6 +44,10 @@ enum Item {
 pub(crate) struct Port {
     inbox: Mutex<Vec<Item>>,
     armed: AtomicBool,
+    /// When it was armed, and how long the loop took the last time: microseconds since `born`, and microseconds.
+    armed_at: AtomicU64,
+    lag: AtomicU64,
+    born: Instant,
     wake: UnixStream,
     woken: UnixStream,
 }
@@ -52,7 +57,15 @@ impl Port {
         let (wake, woken) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         woken.set_nonblocking(true)?;
-        Ok(Self { inbox: Mutex::default(), armed: AtomicBool::new(false), wake, woken })
+        Ok(Self {
+            inbox: Mutex::default(),
+            armed: AtomicBool::new(false),
+            armed_at: AtomicU64::new(0),
+            lag: AtomicU64::new(0),
+            born: Instant::now(),
+            wake,
+            woken,
+        })
     }
 
     fn push(&self, item: Item) {
@@ -61,9 +74,19 @@ impl Port {
 
     fn wake(&self) {
         if !self.armed.swap(true, Ordering::AcqRel) {
+            self.armed_at.store(self.micros(), Ordering::Relaxed);
             // A full socket means that a wake is under way already.
             let _ = (&self.wake).write(&[1]);
         }
+    }
+
+    fn micros(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// How long ago the wake was that is being answered, or has not been yet.
+    fn waited(&self) -> u64 {
+        self.micros().saturating_sub(self.armed_at.load(Ordering::Relaxed))
     }
 
     /// Has the loop finish `awaitable` for a `def` job.
@@ -93,6 +116,18 @@ impl Runner for Port {
 
     /// Coroutines need nothing of their own.
     fn resize(&self, _slots: usize) {}
+
+    fn probe(&self) {
+        self.wake();
+    }
+
+    fn health(&self) -> Health {
+        let last = self.lag.load(Ordering::Relaxed);
+        let now = if self.armed.load(Ordering::Acquire) { self.waited() } else { 0 };
+        let mut health = Health::default();
+        health.lag = Some(Duration::from_micros(last.max(now)));
+        health
+    }
 }
 
 /// What belongs to the loop's thread, once it is open.
@@ -206,6 +241,7 @@ impl LoopPort {
         let open = self.opened()?;
         let mut bytes = [0; 64];
         while matches!((&self.port.woken).read(&mut bytes), Ok(64)) {}
+        self.port.lag.store(self.port.waited(), Ordering::Relaxed);
         self.port.armed.store(false, Ordering::Release);
         let mut taken = std::mem::take(&mut *lock(&self.port.inbox));
         lock(&self.backlog).extend(taken.drain(..));

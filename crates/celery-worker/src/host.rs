@@ -20,6 +20,11 @@ pub trait Host: Send + Sync + Debug {
     /// JSON object. The answer is JSON text; an error is the `repr` of an exception. `None`: there is no such command.
     async fn command(&self, method: &str, arguments: &str) -> Option<Result<String, String>>;
 
+    /// The event loop with this number has not answered for so long: something in it blocks. Told once each time.
+    fn blocked(&self, index: usize, lag: Duration) {
+        let _ = (index, lag);
+    }
+
     /// Concludes a task that ended without having run to its end, as upstream's parent process does: chords and chains
     /// are told, error links called, hooks and signals. Returns whether the result is stored.
     async fn conclude(&self, ending: Ending) -> bool;

@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use crate::bench::eta::{self, Eta};
+use crate::bench::events::{self, Events};
 use crate::bench::protocol::{self, Protocol};
 use crate::bench::publish::{self, Publish};
 use crate::bench::throughput::{self, Throughput};
@@ -23,6 +24,8 @@ enum Measurement {
     Protocol(Protocol),
     /// Sending tasks: `celery-client` against `delay()` in a loop.
     Publish(Publish),
+    /// Tasks that do nothing, without and with events of tasks.
+    Events(Events),
     /// Far ETAs: memory of the worker, and how late those start that are due.
     Eta(Eta),
 }
@@ -32,6 +35,7 @@ pub(crate) fn run(command: &Bench, steps: &Steps) -> Result<bool> {
         Measurement::Throughput(command) => throughput::run(command, steps),
         Measurement::Protocol(command) => protocol::run(command, steps),
         Measurement::Publish(command) => publish::run(command, steps),
+        Measurement::Events(command) => events::run(command, steps),
         Measurement::Eta(command) => eta::run(command, steps),
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use celery_oxide_tests::client::Client;
 use celery_oxide_tests::paths;
+use celery_oxide_tests::preload;
 use celery_oxide_tests::redis::RedisServer;
 use celery_oxide_tests::venv::Venv;
 use celery_oxide_tests::worker::{Front, WorkerProcess, WorkerSpec};
@@ -12,7 +13,7 @@ use redis::cmd;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::bench::preload;
+use crate::bench::monitor::Counter;
 use crate::bench::process_tree;
 use crate::steps::Step;
 
@@ -51,19 +52,40 @@ pub(crate) struct Sample {
 
 /// Fills a queue of a fresh Redis, starts the worker, and measures until all results are there.
 pub(crate) fn run(step: &Step, venv: &Venv, peer: &Peer) -> Result<Sample> {
+    Ok(measure(step, venv, peer, None)?.0)
+}
+
+/// The same while a monitor that `watch` starts counts events. Gives their number, too.
+pub(crate) fn run_watched(
+    step: &Step,
+    venv: &Venv,
+    peer: &Peer,
+    watch: fn(&RedisServer) -> Result<Counter>,
+) -> Result<(Sample, u64)> {
+    measure(step, venv, peer, Some(watch))
+}
+
+fn measure(
+    step: &Step,
+    venv: &Venv,
+    peer: &Peer,
+    monitor: Option<fn(&RedisServer) -> Result<Counter>>,
+) -> Result<(Sample, u64)> {
     let redis = RedisServer::start()?;
     let folder = paths::workspace().join("xtask").join("bench");
     let environment = vec![("BROKER_URL".to_owned(), redis.url(0)), ("RESULT_URL".to_owned(), redis.url(1))];
     let mut client = Client::start(venv, &folder, &environment)?;
-    preload::fill(&redis, &mut client, peer.task, peer.tasks)?;
+    preload::fill(&redis, &mut client, &[peer.task], peer.tasks)?;
     let spec = WorkerSpec::new(venv.clone(), &folder).front(peer.front).log_level(Some("WARNING"));
     let spec = environment.iter().fold(spec.args(peer.options), |spec, (name, value)| spec.env(name, value));
+    let counter = monitor.map(|monitor| monitor(&redis)).transpose()?;
     let mut worker = spec.spawn()?;
     let sample = watch(step, &redis, &mut worker, peer.tasks)
         .with_context(|| format!("{}, which wrote:\n{}", peer.name, worker.log().unwrap_or_default()))?;
     check(&mut client, peer.tasks)?;
+    let seen = counter.map_or(Ok(0), Counter::finish)?;
     worker.kill()?;
-    Ok(sample)
+    Ok((sample, seen))
 }
 
 /// Looks at the number of results, which have a database of their own, so that the observation costs every peer the

@@ -3,8 +3,9 @@
 mod chart;
 mod command;
 mod eta;
+mod events;
 mod measure;
-mod preload;
+mod monitor;
 mod process_tree;
 mod protocol;
 mod publish;

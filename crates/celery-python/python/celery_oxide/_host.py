@@ -1,4 +1,4 @@
-"""The threads that answer the engine: one for control commands, one for tasks that ended before their end."""
+"""The threads that answer the engine: for control commands, for tasks that ended before their end, for blocked loops."""
 
 from __future__ import annotations
 
@@ -16,25 +16,30 @@ from celery.utils.log import get_logger
 
 from celery_oxide._panel import Commands
 from celery_oxide._request import collecting
+from celery_oxide._watch import report_blocked
 
 logger = get_logger("celery.worker")
 
 #: The lanes of the engine's port.
-_COMMANDS, _ENDINGS = 0, 1
+_COMMANDS, _ENDINGS, _BLOCKED = 0, 1, 2
 
 
 class HostThreads:
     """Carries out what the engine asks of Python."""
 
-    def __init__(self, port: Any, app: Any, instance: Any, entries: list[Any]) -> None:
+    def __init__(
+        self, port: Any, app: Any, instance: Any, entries: list[Any], loops: list[threading.Thread]
+    ) -> None:
         self._port = port
         self._app = app
         self._commands = Commands(app, instance)
+        self._loops = loops
         self._entries = {entry.task.name: entry for entry in entries}
 
     def open(self) -> None:
         """Start the threads."""
-        for lane, carry_out in ((_COMMANDS, self._command), (_ENDINGS, self._ending)):
+        lanes = ((_COMMANDS, self._command), (_ENDINGS, self._ending), (_BLOCKED, self._blocked))
+        for lane, carry_out in lanes:
             threading.Thread(
                 target=self._work, args=(lane, carry_out), name=f"celery-host-{lane}", daemon=True
             ).start()
@@ -59,6 +64,9 @@ class HostThreads:
             self._port.answer(number, None)
         else:
             self._port.answer(number, "stored")
+
+    def _blocked(self, number: int, index: int, seconds: float) -> None:
+        report_blocked(index, self._loops[index], seconds)
 
     def _conclude(self, ended: Any) -> None:
         """Do what upstream's parent process does (``celery/worker/request.py``, ``celery/worker/consumer``)."""

@@ -1,8 +1,8 @@
 """Makes ``valkey://`` and ``valkeys://`` known to kombu.
 
 kombu has no entry point for transports. It has one for serialisers, and loads it in every process that imports
-Celery: so the wheel names one there that registers kombu's own JSON again, as it is, and is imported on the way. This
-has to be cheap and must not fail: it runs in processes that have nothing to do with this package.
+Celery: so the wheel names one there that registers kombu's own JSON again, as it is; importing this module registers the
+schemes. This has to be cheap and must not fail: it runs in processes that have nothing to do with this package.
 """
 
 from __future__ import annotations
@@ -28,3 +28,5 @@ def register_transports() -> None:
 
 #: What ``kombu/serialization.py: register_json`` registers.
 json_as_it_is = (json.dumps, json.loads, "application/json", "utf-8")
+
+register_transports()

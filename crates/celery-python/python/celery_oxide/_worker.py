@@ -134,7 +134,7 @@ def _serve(
 ) -> int:
     loops = [LoopThread(index, port, entries) for index, port in enumerate(engine.ports)]
     threads = SyncThreads(engine.pool)
-    host = HostThreads(engine.host, instance.app, instance, entries)
+    host = HostThreads(engine.host, instance.app, instance, entries, loops)
     signals.worker_process_init.send(sender=None)
     for loop in loops:
         loop.open()

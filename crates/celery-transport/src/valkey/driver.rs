@@ -10,19 +10,21 @@ use celery_valkey::{Address, Connection, Owner, PubSub, Settings};
 use tokio::sync::Mutex;
 
 use super::{
-    acknowledger::ValkeyAcknowledger, consumer::ValkeyConsumer, declare, fetch::Lists, keys::Keys,
-    lease::Lease, options::Options, publisher::ValkeyPublisher, script, session::Session,
-    subscription::ValkeySubscription,
+    acknowledger::ValkeyAcknowledger, asker::ValkeyAsker, bindings, consumer::ValkeyConsumer, declare,
+    fetch::Lists, keys::Keys, lease::Lease, options::Options, publisher::ValkeyPublisher, script,
+    session::Session, subscription::ValkeySubscription,
 };
-use crate::{Acknowledger, ConnectOptions, Consumer, Publisher, Queue, Result, Subscription, Transport};
+use crate::{
+    Acknowledger, Asker, Binding, ConnectOptions, Consumer, Publisher, Queue, Result, Subscription, Transport,
+};
 
 /// How many messages of a fanout exchange may wait to be asked for; past that the oldest are lost.
 const HEARD: usize = 4096;
 
 /// A Valkey or Redis broker.
 ///
-/// A consumer fetches on a connection of its own; settling, leases and publishing share one more, and each
-/// subscription has its own.
+/// A consumer fetches on a connection of its own, an asker waits on one; settling, leases and publishing share one more,
+/// and each subscription has its own.
 pub struct Valkey {
     address: Address,
     keys: Arc<Keys>,
@@ -37,7 +39,8 @@ impl Valkey {
     ///
     /// # Errors
     ///
-    /// [`Error::Url`], [`Error::Option`] and [`Error::Setting`], which name what cannot be used.
+    /// [`Error::Url`](crate::Error::Url), [`Error::Option`](crate::Error::Option) and
+    /// [`Error::Setting`](crate::Error::Setting), which name what cannot be used.
     pub fn new(url: &str, options: &ConnectOptions) -> Result<Self> {
         let client_name = options.client_name.clone();
         let order = options.priority_order;
@@ -100,8 +103,7 @@ impl Transport for Valkey {
         declare::refuse_older_layout(&commands, &self.keys, queues).await?;
         declare::declare(&commands, &self.keys, queues).await?;
         script::load(&commands).await?;
-        let session = Session::new(commands, Arc::clone(&self.keys), Arc::clone(&self.options));
-        session.set_queues(queues);
+        let session = Session::new(commands, Arc::clone(&self.keys), Arc::clone(&self.options), queues);
         let lease = Lease::take(Arc::new(session)).await?;
         let lists = Lists::new(&self.keys, &self.options, queues);
         let consumer = ValkeyConsumer::new(connection, Arc::clone(&lease), lists, queues.to_vec());
@@ -121,6 +123,16 @@ impl Transport for Valkey {
         settings.events = HEARD;
         let pubsub = PubSub::open(&self.address, &settings).await?;
         Ok(Box::new(ValkeySubscription::open(pubsub, &self.keys, exchange, patterns).await?))
+    }
+
+    async fn asker(&self, queue: &Queue) -> Result<Box<dyn Asker>> {
+        let (commands, waiting) = tokio::try_join!(self.commands(), self.open())?;
+        let (keys, timeout) = (Arc::clone(&self.keys), self.settings().command_timeout);
+        Ok(Box::new(ValkeyAsker::open(commands, waiting, keys, queue, timeout).await?))
+    }
+
+    async fn bindings(&self) -> Result<Vec<Binding>> {
+        bindings::all(&*self.commands().await?, &self.keys).await
     }
 
     async fn purge(&self, queue: &Queue) -> Result<u64> {

@@ -38,8 +38,11 @@ pub(super) struct Options {
     /// Before the name of a fanout exchange; `{db}` stands for the number of the database.
     pub(super) fanout_prefix: String,
     pub(super) fanout_patterns: bool,
-    /// Where a message goes that no binding routes.
+    /// Where a message goes that no binding routes, and one that was delivered too often.
     pub(super) deadletter_queue: Option<String>,
+    /// How often a message is delivered before it goes to a dead-letter queue; `None`: without end. celery-redis-plus's
+    /// name and default, and RabbitMQ's default.
+    pub(super) delivery_limit: Option<u32>,
     pub(super) connect_timeout: Duration,
     /// `socket_timeout`; `None` leaves it to the connection.
     pub(super) command_timeout: Option<Duration>,
@@ -80,6 +83,7 @@ impl Default for Options {
             fanout_prefix: "/{db}.".to_owned(),
             fanout_patterns: true,
             deadletter_queue: None,
+            delivery_limit: Some(20),
             connect_timeout: Duration::from_secs(5),
             command_timeout: None,
             access: Access::default(),
@@ -117,6 +121,7 @@ impl Options {
                 "fanout_prefix" => options.fanout_prefix = option.fanout_prefix()?,
                 "fanout_patterns" => options.fanout_patterns = option.flag()?,
                 "deadletter_queue" => options.deadletter_queue = option.text_or_none()?,
+                "delivery_limit" => options.delivery_limit = option.limit()?,
                 "client_name" => options.client_name = option.text_or_none()?,
                 "socket_connect_timeout" | "socket_timeout" | "credential_provider" if value.is_null() => {}
                 "socket_connect_timeout" => options.connect_timeout = option.duration()?,
@@ -165,9 +170,10 @@ impl Options {
 
 impl Options {
     /// After how many seconds another worker may restore what was taken from a sorted set, as an argument of the scripts:
-    /// the visibility timeout, and the minute that celery-redis-plus's workers look ahead.
+    /// the visibility timeout, the minute that celery-redis-plus's workers look ahead, and a second, since the scripts
+    /// reckon in whole ones.
     pub(super) fn sorted_margin(&self) -> String {
-        (self.sorted_visibility.as_secs_f64() + 60.0).to_string()
+        (self.sorted_visibility.as_secs_f64() + 61.0).to_string()
     }
 }
 
@@ -208,6 +214,16 @@ impl Given<'_> {
 
     fn count(&self) -> Result<u64> {
         self.value.as_u64().ok_or_else(|| self.refuse("a whole number that is not negative is needed"))
+    }
+
+    fn limit(&self) -> Result<Option<u32>> {
+        if self.value.is_null() {
+            return Ok(None);
+        }
+        let limit = self.value.as_u64().filter(|limit| *limit > 0);
+        let limit = limit
+            .ok_or_else(|| self.refuse("a whole number of at least 1, or None for no limit, is needed"))?;
+        Ok(Some(u32::try_from(limit).unwrap_or(u32::MAX)))
     }
 
     fn object(&self) -> Result<Map<String, Value>> {
@@ -298,6 +314,7 @@ mod tests {
             (json!({"sentinel_fanout_compat": true}), "sentinel_fanout_compat"),
             (json!({"credential_provider": "a.b"}), "credential_provider"),
             (json!({"socket_timeout": 0}), "socket_timeout"),
+            (json!({"delivery_limit": 0}), "delivery_limit"),
             (json!({"queue_order_strategy": "random"}), "queue_order_strategy"),
         ] {
             let error = parse(value).err().unwrap();

@@ -4,7 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use celery_protocol::Message;
+use celery_protocol::{
+    Message,
+    message::{DELIVERY_COUNT, forget_deliveries},
+};
 use celery_valkey::Connection;
 use fred::{
     prelude::{ClientLike, ListInterface, PubsubInterface},
@@ -228,7 +231,7 @@ fn is_task(message: &Message) -> bool {
 /// The message as kombu would put it into a list, and celery-redis-plus into a hash.
 ///
 /// Source: `kombu/transport/virtual/base.py: Channel.prepare_message`, `Channel._inplace_augment_message`.
-fn envelope(publication: &Publication, tag: &Uuid) -> Bytes {
+pub(super) fn envelope(publication: &Publication, tag: &Uuid) -> Bytes {
     let mut message = publication.message.clone();
     let properties = &mut message.properties;
     properties.priority.get_or_insert(0);
@@ -236,5 +239,12 @@ fn envelope(publication: &Publication, tag: &Uuid) -> Bytes {
     properties.delivery_tag = Some(tag.to_string());
     properties.delivery_info.exchange.clone_from(&publication.exchange);
     properties.delivery_info.routing_key.clone_from(&publication.routing_key);
-    message.to_envelope().into()
+    let envelope = message.to_envelope();
+    // A retry has the headers of the message that it comes from.
+    if message.headers.get().contains(DELIVERY_COUNT)
+        && let Ok(envelope) = forget_deliveries(&envelope)
+    {
+        return envelope.into();
+    }
+    envelope.into()
 }

@@ -11,29 +11,37 @@ use celery_transport::{PriorityOrder, Settlement};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::Watch;
 use crate::complete::Item;
 use crate::consumed::Consumed;
 use crate::credit::Credit;
 use crate::events::{Dispatcher, Gauges, Heartbeat};
 use crate::fetch::Fetcher;
+use crate::host::Host;
 use crate::in_flight::{Admitted, InFlight};
 use crate::intake::Intake;
+use crate::mingle::Neighbors;
 use crate::parking::Parking;
 use crate::rates::RateLimits;
 use crate::report::Reporter;
 use crate::{Config, Exit, LamportClock, Phase, Result, Shutdown};
 
-/// A control command for the engine. `None` is answered to what is not the engine's.
+/// What comes to the engine from outside.
 #[derive(Debug)]
-pub(crate) struct Ask {
-    pub(crate) command: Command,
-    pub(crate) answer: oneshot::Sender<Option<String>>,
+pub(crate) enum Ask {
+    /// A control command. `None` is answered to what is not the engine's.
+    Command(Command, oneshot::Sender<Option<String>>),
+    /// Other workers know these ids to be revoked.
+    Revoked(Vec<String>),
 }
 
 pub(crate) struct Engine {
     pub(crate) config: Arc<Config>,
     pub(crate) fetcher: Fetcher,
     pub(crate) asks: mpsc::Receiver<Ask>,
+    /// The way into `asks`, for what the engine has others find out.
+    pub(crate) asking: mpsc::Sender<Ask>,
+    pub(crate) neighbors: Option<Neighbors>,
     pub(crate) intake: Intake,
     pub(crate) credit: Credit,
     pub(crate) later: DueQueue<Admitted>,
@@ -56,6 +64,8 @@ pub(crate) struct Engine {
     pub(crate) lamport: LamportClock,
     pub(crate) reporter: Arc<Reporter>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) watch: Watch,
+    pub(crate) host: Option<Arc<dyn Host>>,
     pub(crate) since: Instant,
     pub(crate) shutdown: Shutdown,
 }
@@ -83,6 +93,7 @@ impl Engine {
             self.start_due();
             self.ask_for_more();
             let due_in = self.due_in();
+            let watch_at = self.next_watch();
             tokio::select! {
                 biased;
                 () = &mut asked_to_stop => break,
@@ -91,6 +102,7 @@ impl Engine {
                 answer = self.fetcher.answer() => failed = self.on_fetched(answer).err(),
                 () = self.parking.progress(), if self.parking.is_full() => {}
                 () = tokio::time::sleep(due_in.unwrap_or_default()), if due_in.is_some() => {}
+                () = until(watch_at) => self.watch(),
             }
         }
         let exit = self.stop().await;
@@ -98,9 +110,13 @@ impl Engine {
     }
 
     pub(super) fn answer(&mut self, ask: Ask) {
-        let answer = self.command(&ask.command);
-        // Whoever asked may have given up.
-        let _ = ask.answer.send(answer);
+        match ask {
+            Ask::Command(command, answer) => {
+                // Whoever asked may have given up.
+                let _ = answer.send(self.command(&command));
+            }
+            Ask::Revoked(ids) => self.learn_revoked(ids.iter().map(String::as_str)),
+        }
     }
 
     fn ask_for_more(&mut self) {
@@ -143,5 +159,13 @@ impl Engine {
     pub(super) fn count_active(&self) {
         let active = [Kind::Async, Kind::Sync].map(|kind| self.executor.load(kind).running);
         self.gauges.active.store(active.iter().sum(), Ordering::Relaxed);
+    }
+}
+
+/// Waits until `moment`, without one for ever.
+pub(super) async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }

@@ -11,6 +11,7 @@
 //! | `revoke.rs` | tasks that are not to run |
 //! | `command.rs` | remote control: commands that change something |
 //! | `inspect.rs` | remote control: commands that look |
+//! | `watch.rs` | event loops that do not answer |
 //! | `stop.rs` | the stages of a shutdown |
 
 mod admit;
@@ -20,6 +21,8 @@ mod core;
 mod inspect;
 mod revoke;
 mod stop;
+mod watch;
 
 pub(crate) use self::core::{Ask, Engine};
 pub(crate) use self::inspect::MOST_SCHEDULED;
+pub(crate) use self::watch::Watch;

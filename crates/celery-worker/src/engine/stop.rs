@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use celery_transport::{DeliveryTag, Settlement};
 use futures_util::FutureExt;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::Engine;
+use super::core::until;
 use crate::complete::Item;
 use crate::fetch::Fetched;
 use crate::{Exit, Phase};
@@ -107,13 +108,5 @@ impl Engine {
         for tag in came.into_iter().rev().chain(waiting.drain(..).rev()) {
             self.settle(Settlement::Restore(tag));
         }
-    }
-}
-
-/// Waits until `deadline`, without one for ever.
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }

@@ -1,99 +1,24 @@
-//! `cargo xtask campaign`: the end-to-end tests again and again, over Pythons, Celery versions and seeds; then every
-//! decoder is fuzzed.
+//! The end-to-end tests again and again, over Pythons, Celery versions and seeds.
 
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
+use serde_json::json;
 
-use crate::fuzz::{self, Fuzz};
-use crate::prepare::environment::Purpose;
+use crate::campaign::command::Campaign;
+use crate::campaign::report::Report;
+use crate::prepare::environment::{self, Purpose};
 use crate::prepare::interpreter::{self, Interpreter};
 use crate::prepare::wheel::Profile;
-use crate::prepare::{environment, packages};
-use crate::record::Record;
 use crate::steps::{self, Steps};
 use crate::table::Aligned;
 use crate::{process, test};
 
-/// Where the last figures are kept.
-const RECORD: Record<'_> =
-    Record { file: "docs/evidence.md", mark: "campaign", title: "Evidence", heading: "Campaign" };
-
-#[derive(Debug, Args)]
-pub(crate) struct Campaign {
-    /// The Pythons to test on: `3.11,3.13`, or `all` that are found.
-    #[arg(long, default_value = "all", value_delimiter = ',')]
-    python: Vec<String>,
-    /// The versions of Celery to test with: `5.7`, `5.4,5.7`, or a range as in `5.4..5.7`.
-    #[arg(long, default_value = environment::CELERY)]
-    celery: String,
-    /// How many seeds to run each with.
-    #[arg(long, default_value_t = 1)]
-    seeds: u32,
-    /// Run only the tests whose name contains this.
-    #[arg(long)]
-    filter: Option<String>,
-    /// How many minutes each fuzz target runs.
-    #[arg(long, value_name = "MINUTES", default_value_t = 10)]
-    fuzz_minutes: u64,
-    /// Fuzz only these targets.
-    #[arg(long, value_name = "TARGET", value_delimiter = ',')]
-    fuzz_target: Vec<String>,
-    /// Do only this part.
-    #[arg(long, value_enum)]
-    only: Option<Part>,
-    /// Keep the tables in docs/evidence.md.
-    #[arg(long)]
-    record: bool,
-}
-
-/// The parts of a campaign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Part {
-    EndToEnd,
-    Fuzz,
-}
-
-/// What a part came to.
-struct Report {
-    table: Aligned,
-    passed: u64,
-    failed: u64,
-}
-
-#[expect(clippy::print_stdout, reason = "the result of the command")]
-pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
-    packages::ensure(steps)?;
-    let chosen = |part| command.only.is_none_or(|only| only == part);
-    let mut reports = Vec::new();
-    if chosen(Part::EndToEnd) {
-        reports.push(end_to_end(command, steps)?);
-    }
-    if chosen(Part::Fuzz) {
-        let fuzz = Fuzz { targets: &command.fuzz_target, minutes: command.fuzz_minutes };
-        let (table, passed, failed) = fuzz::run(fuzz, steps)?;
-        reports.push(Report { table, passed, failed });
-    }
-    for report in &reports {
-        report.table.print();
-    }
-    let sum = |count: fn(&Report) -> u64| reports.iter().map(count).sum::<u64>();
-    let failed = sum(|report| report.failed);
-    println!("{} passed, {failed} failed", sum(|report| report.passed));
-    if command.record {
-        let tables: Vec<String> = reports.iter().map(|report| report.table.text()).collect();
-        RECORD.keep(&tables.join("\n\n"))?;
-    }
-    Ok(failed == 0)
-}
-
-fn end_to_end(command: &Campaign, steps: &Steps) -> Result<Report> {
+pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<Report> {
     let interpreters = interpreters(&command.python)?;
     let versions = celery_versions(&command.celery)?;
     let header = ["python", "celery", "seed", "passed", "failed", "seconds"];
-    let mut table = Aligned::new(&header, &[2, 3, 4, 5]);
-    let (mut passed, mut failed) = (0, 0);
+    let mut report = Report::new("end-to-end", Aligned::new(&header, &[2, 3, 4, 5]));
     for interpreter in &interpreters {
         for version in &versions {
             let prepared = environment::prepare_for(
@@ -115,20 +40,25 @@ fn end_to_end(command: &Campaign, steps: &Steps) -> Result<Report> {
                     counts.failed = counts.failed.max(1);
                     steps::note(&format!("failures are in {}", finished.log.display()));
                 }
-                passed += counts.passed;
-                failed += counts.failed;
-                table.row(vec![
+                let seconds = started.elapsed().as_secs_f64();
+                report.table.row(vec![
                     interpreter.version(),
                     version.clone(),
                     seed.to_string(),
                     counts.passed.to_string(),
                     counts.failed.to_string(),
-                    format!("{:.1}", started.elapsed().as_secs_f64()),
+                    format!("{seconds:.1}"),
                 ]);
+                report.rows.push(json!({
+                    "python": interpreter.version(), "celery": version, "seed": seed,
+                    "passed": counts.passed, "failed": counts.failed, "seconds": seconds,
+                }));
+                report.passed += counts.passed;
+                report.failed += counts.failed;
             }
         }
     }
-    Ok(Report { table, passed, failed })
+    Ok(report)
 }
 
 fn interpreters(wanted: &[String]) -> Result<Vec<Interpreter>> {
