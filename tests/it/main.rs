@@ -1,5 +1,6 @@
 //! The end-to-end tests: real servers, real producers, real processes.
 
+mod admission;
 mod bad_input;
 mod banner;
 mod blocked;

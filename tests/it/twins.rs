@@ -47,6 +47,9 @@ const MANY: Side = Side {
 fn observe(side: Side, group: &str) -> Result<Value> {
     let mut scene = Scene::open("twins")?;
     scene.set_env("TWINS", side.twins);
+    if group == "zones" {
+        scene.set_env("ZONE", "Asia/Kolkata");
+    }
     let spec = scene.worker_spec().front(side.front).args(side.options).args(&["-E"]);
     let _worker = spec.start()?;
     let mut client = scene.client()?;
@@ -126,4 +129,9 @@ fn stamps() -> Result<()> {
 #[test]
 fn tasks_that_send_tasks() -> Result<()> {
     are_alike("sends")
+}
+
+#[test]
+fn another_time_zone_without_utc() -> Result<()> {
+    are_alike("zones")
 }

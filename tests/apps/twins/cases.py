@@ -1,5 +1,7 @@
 """What is done with the twins: each case gives something to be sent."""
 
+from datetime import datetime, timedelta, timezone
+
 from celery import chain, chord, chunks, group
 from celery.canvas import StampingVisitor
 
@@ -8,7 +10,7 @@ from tasks import (
     fail_as_expected, fails_late, fails_late_unacknowledged, forgets, forgets_all_but_errors, gives_what_is_not_json,
     ignores, new_errback, old_errback, passes_soft_limit, rejects, rejects_once, replaced, replaced_by_chain,
     replaced_by_chord, replaced_by_failure, replaced_by_group, replaced_often, retries, retries_and_sees, retries_as_told,
-    retries_with_others, retries_within_except, same, seen, untyped, sends, sends_a_chord, sends_a_group, slowly, total, tracked,
+    retries_with_others, retries_within_except, same, seen, untyped, sends, sends_a_chord, sends_a_group, slowly, stores_and_rejects, total, tracked,
     updates,
 )
 
@@ -85,6 +87,9 @@ ENDS = {
     "rejects in a chain": lambda: chain(rejects.s(), add.s(1)),
     "rejects with an error link": lambda: with_errback(rejects.s(), old_errback.s()),
     "rejects once": lambda: rejects_once.s(),
+    "comes again after it succeeded": lambda: stores_and_rejects.s(),
+    "comes again in a chain": lambda: chain(stores_and_rejects.s(), add.s(1)),
+    "comes again with links": lambda: stores_and_rejects.s().set(link=[same.s(), add.s(1)]),
     "acknowledged late": lambda: adds_late.s(1, 2),
     "fails late": lambda: fails_late.s(),
     "fails late, unacknowledged": lambda: fails_late_unacknowledged.s(),
@@ -182,6 +187,14 @@ SENDS = {
     "sends in a header": lambda: chord([sends.s(1), add.s(1, 1)], total.s()),
 }
 
+ZONES = {
+    "returns there": lambda: add.s(1, 2),
+    "countdown there": lambda: add.s(1, 2).set(countdown=0.5, expires=300),
+    "naive eta": lambda: add.s(1, 2).set(eta=datetime.now(timezone.utc).replace(tzinfo=None) + timedelta(seconds=0.5)),
+    "retries there": lambda: retries.s(1),
+    "expired there": lambda: add.s(1, 2).set(expires=-5),
+}
+
 GROUPS = {
     "plain": PLAIN,
     "retries": RETRIES,
@@ -192,4 +205,5 @@ GROUPS = {
     "errors": ERRORS,
     "stamps": STAMPS,
     "sends": SENDS,
+    "zones": ZONES,
 }

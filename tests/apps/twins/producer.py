@@ -225,7 +225,8 @@ def meta(uuid):
         return None
     kept = app.backend.decode(stored)
     assert kept.pop("task_id") == uuid
-    kept["date_done"] = kept["date_done"] is not None
+    # Its offset.
+    kept["date_done"] = kept["date_done"] and kept["date_done"][-6:]
     kept.pop("worker", None)
     kept["traceback"] = last_line(kept["traceback"])
     kept["children"] = kept["children"] or []

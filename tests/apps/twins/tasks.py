@@ -15,7 +15,14 @@ from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from redis import Redis
 
 app = Celery("twins", broker=os.environ["BROKER_URL"], backend=os.environ["RESULT_URL"])
-app.conf.update(result_extended=True, worker_log_color=False, broker_connection_retry_on_startup=True)
+app.conf.update(
+    result_extended=True,
+    worker_deduplicate_successful_tasks=True,
+    worker_log_color=False,
+    broker_connection_retry_on_startup=True,
+)
+if os.environ.get("ZONE"):
+    app.conf.update(timezone=os.environ["ZONE"], enable_utc=False)
 IS_ASYNC = os.environ.get("TWINS") != "def"
 redis = Redis.from_url(os.environ["NOTES_URL"])
 
@@ -253,6 +260,13 @@ async def rejects_once(self):
     if not self.request.delivery_info["redelivered"]:
         raise Reject("later", requeue=True)
     return "again"
+
+
+@twin(bind=True, acks_late=True)
+async def stores_and_rejects(self):
+    """Succeeds, but for the broker, which delivers it again."""
+    self.backend.store_result(self.request.id, 7, "SUCCESS")
+    raise Reject("as if the worker had died", requeue=True)
 
 
 @twin(acks_late=True)

@@ -24,6 +24,7 @@ from celery.utils.log import get_logger
 
 from celery_oxide import _payload
 from celery_oxide._callbacks import send_callbacks
+from celery_oxide._duplicates import is_duplicate
 from celery_oxide._entry import ignores_result
 from celery_oxide._limits import drive
 from celery_oxide._outcome import judged, tell_raised
@@ -81,6 +82,9 @@ async def run_async(job: Any) -> None:
     current.set(job)
     try:
         args, kwargs = job.load()
+        if job.entry.deduplicates and job.redelivered and await _LOOP.offload(is_duplicate, job):
+            job.succeed(None, stored=True)
+            return
         if job.embed is not None or not job.entry.is_plain():
             await run_full(job, args, kwargs, _LOOP)
             return
@@ -109,6 +113,9 @@ def _run_sync(job: Any, finish: Callable[[Any, Awaitable[Any]], Any]) -> None:
     current.set(job)
     try:
         args, kwargs = job.load()
+        if job.entry.deduplicates and job.redelivered and is_duplicate(job):
+            job.succeed(None, stored=True)
+            return
         if job.embed is not None or not job.entry.is_plain():
             _drive_inline(run_full(job, args, kwargs, _Thread(finish)))
             return
