@@ -83,7 +83,7 @@ async def run_async(job: Any) -> None:
     try:
         args, kwargs = job.load()
         if job.entry.deduplicates and job.redelivered and await _LOOP.offload(is_duplicate, job):
-            job.succeed(None, stored=True)
+            job.succeed_before()
             return
         if job.embed is not None or not job.entry.is_plain():
             await run_full(job, args, kwargs, _LOOP)
@@ -114,7 +114,7 @@ def _run_sync(job: Any, finish: Callable[[Any, Awaitable[Any]], Any]) -> None:
     try:
         args, kwargs = job.load()
         if job.entry.deduplicates and job.redelivered and is_duplicate(job):
-            job.succeed(None, stored=True)
+            job.succeed_before()
             return
         if job.embed is not None or not job.entry.is_plain():
             _drive_inline(run_full(job, args, kwargs, _Thread(finish)))
