@@ -1,5 +1,6 @@
 //! The end-to-end tests: real servers, real producers, real processes.
 
+mod admission;
 mod bad_input;
 mod banner;
 mod blocked;
@@ -29,3 +30,4 @@ mod rust_client;
 mod rust_workers;
 mod shutdown;
 mod specs;
+mod twins;

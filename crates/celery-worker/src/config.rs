@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use celery_executor::{Kind, Limits};
 use celery_protocol::json::RawJson;
-use celery_scheduler::RateLimit;
+use celery_scheduler::{RateLimit, Zone};
 use celery_transport::{PriorityOrder, Queue};
 
 pub use crate::events::Software;
@@ -25,6 +25,12 @@ pub struct Config {
     pub prefetch_multiplier: usize,
     /// `worker_priority_order`: which lists of a queue are served first. The transport has to be told as well.
     pub priority_order: PriorityOrder,
+    /// `worker_disable_prefetch`: nothing is held that has no slot; a task counts until it has ended.
+    pub disable_prefetch: bool,
+    /// `worker_eta_task_limit`: how many tasks may wait here for their ETA. With so many nothing is fetched.
+    pub eta_task_limit: Option<usize>,
+    /// `timezone`: the zone in which results say when they were done.
+    pub zone: Zone,
     /// How many messages may be held beyond one kind's prefetch credit to find work for the other kind.
     pub look_ahead: usize,
     /// `worker_eta_park_after`: a task that is due later than this waits in the broker, where that can keep it; `None`: in the
@@ -87,6 +93,9 @@ impl Config {
             queues,
             tasks,
             prefetch_multiplier: 4,
+            disable_prefetch: false,
+            eta_task_limit: None,
+            zone: Zone::default(),
             priority_order: PriorityOrder::Celery,
             look_ahead: 256,
             eta_park_after: Some(Duration::from_secs(60)),

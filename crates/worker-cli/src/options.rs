@@ -137,6 +137,9 @@ pub struct WorkerOptions {
     /// Messages held per slot; 0 is no bound
     #[arg(long, value_name = "N", help_heading = "Worker")]
     pub prefetch_multiplier: Option<u32>,
+    /// Hold no message that has no slot
+    #[arg(long, help_heading = "Worker")]
+    pub disable_prefetch: bool,
     /// Send task events
     #[arg(short = 'E', long = "task-events", visible_alias = "events", help_heading = "Worker")]
     pub task_events: bool,
@@ -210,9 +213,6 @@ pub(crate) struct StockOptions {
     /// Recycle processes by memory
     #[arg(long)]
     pub(crate) max_memory_per_child: Option<u64>,
-    /// Fetch only when a slot is free
-    #[arg(long)]
-    pub(crate) disable_prefetch: bool,
     /// Run a beat in the worker
     #[arg(short = 'B', long)]
     pub(crate) beat: bool,

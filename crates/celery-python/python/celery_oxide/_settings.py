@@ -10,6 +10,7 @@ from typing import Any
 from celery import __version__ as celery_version
 from celery import signals
 from celery.utils.nodenames import default_nodename, host_format
+from celery.utils.time import LocalTimezone
 from celery.utils.time import utcoffset
 from celery.worker.state import REVOKE_EXPIRES, REVOKES_MAX, SOFTWARE_INFO
 from celery.utils.serialization import jsonify
@@ -30,8 +31,6 @@ _UNSUPPORTED = {
     "worker_autoscaler": "there is nothing to scale",
     "worker_cancel_long_running_tasks_on_connection_loss": "tasks go on while the broker is away",
     "worker_consumer": "messages are fetched by the engine",
-    "worker_deduplicate_successful_tasks": "redelivered tasks run again",
-    "worker_eta_task_limit": "what is due within worker_eta_park_after is held without a bound, the rest waits in the broker",
     "worker_log_format": "the worker's own lines have Celery's default format",
     "worker_max_memory_per_child": "there are no child processes",
     "worker_max_tasks_per_child": "there are no child processes",
@@ -100,6 +99,9 @@ def collect(
         "accept_content": sorted(prepare_accept_content(conf.accept_content)),
         "priority_order": str(_first(conf.get("worker_priority_order"), "celery")),
         "eta_park_after": _eta_park_after(conf),
+        "disable_prefetch": bool(options.get("disable_prefetch") or conf.get("worker_disable_prefetch")),
+        "eta_task_limit": _eta_task_limit(conf),
+        "timezone": _timezone(app),
         "prefetch_multiplier": _first(options.get("prefetch_multiplier"), conf.worker_prefetch_multiplier),
         "purge": bool(options.get("purge")),
         "quiet": bool(options.get("quiet")),
@@ -176,6 +178,21 @@ def _seconds(value: Any) -> float | None:
     if isinstance(value, timedelta):
         value = value.total_seconds()
     return float(value) if value else None
+
+
+def _eta_task_limit(conf: Any) -> int | None:
+    limit = conf.get("worker_eta_task_limit")
+    if limit is not None and int(limit) < 1:
+        raise SettingsError(f"worker_eta_task_limit must be at least 1, or None for no limit, not {limit!r}")
+    return None if limit is None else int(limit)
+
+
+def _timezone(app: Any) -> tuple[str, int]:
+    """Name the zone in which results are dated, and give what it is ahead of UTC, in seconds."""
+    zone = app.timezone
+    now = app.now()
+    name = "local" if isinstance(zone, LocalTimezone) else getattr(zone, "key", None) or str(zone)
+    return name, int((now.utcoffset() or timedelta()).total_seconds())
 
 
 def _eta_park_after(conf: Any) -> float | None:
