@@ -76,6 +76,13 @@ impl Scene {
         Client::start(&self.venv, &self.folder, &self.environment)
     }
 
+    /// Starts a stock client of the app with other environment variables.
+    pub fn client_with(&self, environment: &[(&str, &str)]) -> Result<Client> {
+        let others = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment: Vec<_> = self.environment.iter().cloned().chain(others).collect();
+        Client::start(&self.venv, &self.folder, &environment)
+    }
+
     /// How many messages of `queue` the broker holds, whatever their priority step.
     pub fn queued(&self, queue: &str) -> Result<usize> {
         let mut connection = self.redis.connect(0)?;
