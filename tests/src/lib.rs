@@ -9,6 +9,8 @@ pub mod client;
 pub mod crash;
 pub mod dice;
 pub mod effects;
+pub mod faults;
+pub mod fleet;
 pub mod herd;
 pub mod http;
 pub mod long;

@@ -3,6 +3,8 @@
 mod command;
 mod crash;
 mod end_to_end;
+mod faults;
+mod fleet;
 mod idle;
 mod lease;
 mod report;

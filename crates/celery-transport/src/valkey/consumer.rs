@@ -51,6 +51,8 @@ impl ValkeyConsumer {
             self.doubt.raise();
             self.undeclared = true;
             self.lease.counters.reconnects.add(1);
+            // What broke this connection may have broken the other one.
+            self.lease.commands.suspect();
         }
         if self.undeclared {
             if declare::declare(&self.connection, &self.lease.keys, &self.queues).await? {
