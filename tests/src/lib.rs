@@ -18,6 +18,8 @@ pub mod paths;
 pub mod preload;
 pub mod proxy;
 pub mod redis;
+pub mod rolling;
+pub mod said;
 pub mod scene;
 pub mod venv;
 pub mod wait;

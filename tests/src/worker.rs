@@ -239,6 +239,16 @@ impl WorkerProcess {
         self.signal(Signal::QUIT)
     }
 
+    /// Asks it to start again.
+    pub fn sighup(&self) -> Result<()> {
+        self.signal(Signal::HUP)
+    }
+
+    /// Asks for the stack of each thread.
+    pub fn sigusr1(&self) -> Result<()> {
+        self.signal(Signal::USR1)
+    }
+
     /// Kills it with all its children, which leaves it no time for anything.
     pub fn kill(&mut self) -> Result<()> {
         kill_process_group(self.target()?, Signal::KILL)?;

@@ -17,6 +17,7 @@ use tokio::{
 use crate::{
     connection::{Settings, Shared},
     dial::{Dial, Server, dial},
+    failure,
     route::{Chosen, Route},
 };
 
@@ -58,6 +59,8 @@ async fn watch_over(
     let mut reconnects = client.reconnect_rx();
     // When to look for another server, and when the server was doubted last.
     let (mut look, mut doubted) = (None::<Instant>, None::<Instant>);
+    // It says that it is a replica.
+    let mut demoted = false;
     let patience = if route.is_asked_for() { ASK } else { GRACE };
     set_name(client, name).await;
     let silence = give_up_when_silent(shared, server, settings);
@@ -76,7 +79,7 @@ async fn watch_over(
             biased;
             failed = failures.recv() => {
                 match failed {
-                    Ok((error, _)) => shared.failed(error.details()),
+                    Ok((error, _)) => shared.failed(failure::reason(&error)),
                     Err(RecvError::Lagged(_)) => {}
                     // It ends with its client, which is held here.
                     Err(RecvError::Closed) => std::future::pending().await,
@@ -93,8 +96,8 @@ async fn watch_over(
             () = shared.doubt.notified() => {
                 if doubted.is_none_or(|doubted| doubted.elapsed() > ANEW) {
                     doubted = Some(Instant::now());
-                    if route.is_asked_for() {
-                        look = Some(Instant::now());
+                    if route.has_others() {
+                        (look, demoted) = (Some(Instant::now()), true);
                     } else {
                         give_up(client).await;
                     }
@@ -104,14 +107,17 @@ async fn watch_over(
             () = &mut silence => {}
             () = sleep_until(look.unwrap_or_else(Instant::now)), if look.is_some() => {
                 look = None;
-                if client.is_connected() && !route.is_asked_for() {
+                if client.is_connected() && !route.is_asked_for() && !demoted {
                     continue;
                 }
                 match route.leave(server.number, settings).await {
                     Ok(Some(next)) => return next,
+                    // Nobody else is the master: perhaps the same name leads to another server by now.
+                    Ok(None) if demoted && !route.is_asked_for() => give_up(client).await,
                     Ok(None) => {}
                     Err(error) => tracing::debug!("{error}"),
                 }
+                demoted = false;
                 if !client.is_connected() {
                     look = Some(Instant::now() + AGAIN);
                 }

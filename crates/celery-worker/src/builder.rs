@@ -9,7 +9,7 @@ use celery_executor::{EventReceiver, Executor, Kind, Lane};
 use celery_protocol::control::pidbox_exchange;
 use celery_results::ResultStore;
 use celery_scheduler::{Clock, DueQueue, Revoked, SystemClock};
-use celery_transport::{Acknowledger, Consumer, Publisher, Transport};
+use celery_transport::{Acknowledger, Consumer, Publisher, Subscription, Transport};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -17,12 +17,13 @@ use tokio::time::Instant;
 use crate::complete::{Completer, settle_at_once};
 use crate::consumed::Consumed;
 use crate::control::{self, Panel};
-use crate::credit::Credit;
+use crate::credit::{Credit, Policy};
 use crate::engine::{Engine, Watch};
 use crate::events::{self, Dispatcher, Gauges, Heartbeat, Origin};
 use crate::fetch::Fetcher;
 use crate::host::Host;
 use crate::intake::Intake;
+use crate::mingle::Neighbors;
 use crate::outbox::{self, Outbox, OutboxReceiver};
 use crate::parking::Parking;
 use crate::rates::RateLimits;
@@ -145,15 +146,16 @@ impl Worker {
     /// When the broker cannot be used, or does not come back in time.
     pub async fn run(self, loops: Vec<Lane>, threads: Vec<Lane>, events: EventReceiver) -> Result<Ended> {
         let Self { parts, outbox, sending } = self;
-        let WorkerBuilder { config, transport, results, host, clock, lamport, revoked, shutdown } = parts;
+        let WorkerBuilder { config, transport, results, host, clock, lamport, mut revoked, shutdown } = parts;
         let config = Arc::new(config);
+        let transport: Arc<dyn Transport> = Arc::from(transport);
         let connected = tokio::select! {
             connected = connect(&config, &*transport) => connected?,
             () = shutdown.reached(Phase::Warm) => {
                 return Ok(Ended { exit: Exit::Warm, revoked: revoked.ids() });
             }
         };
-        let Connected { consumer, acknowledger, publisher } = connected;
+        let Connected { consumer, acknowledger, publisher, commands, workers } = connected;
 
         let dispatcher = dispatcher(&config, &clock, &lamport);
         let gauges = Arc::new(Gauges::default());
@@ -163,17 +165,29 @@ impl Worker {
             every: config.heartbeat,
             software: config.software.clone(),
         };
+        let neighbors =
+            config.mingle.then(|| Neighbors::new(Arc::clone(&transport), &config, lamport.clone()));
+        if let Some(neighbors) = &neighbors {
+            for id in neighbors.sync(revoked.ids()).await {
+                revoked.add(&id, clock.now());
+            }
+        }
         let (asking, asks) = mpsc::channel(MOST_ASKED);
         let panel = Panel::new(
             config.hostname.clone(),
-            asking,
+            asking.clone(),
             Arc::clone(&publisher),
             Arc::clone(&acknowledger),
             host.clone(),
             lamport.clone(),
         );
         let mut background = JoinSet::new();
-        listen(&mut background, &config, &*transport, panel, &lamport).await?;
+        if let Some(commands) = commands {
+            background.spawn(control::listen(panel, commands));
+        }
+        if let Some(workers) = workers {
+            background.spawn(gossip::listen(workers, config.hostname.clone(), lamport.clone()));
+        }
         background.spawn(heartbeat.clone().beat());
         let telling = tokio::spawn(events::send(dispatcher.clone(), Arc::clone(&publisher)));
 
@@ -203,11 +217,23 @@ impl Worker {
 
         let executor = Executor::new(loops, threads, events);
         let slots = [Kind::Async, Kind::Sync].map(|kind| executor.load(kind).slots);
+        let kinds: Vec<Kind> = [Kind::Async, Kind::Sync]
+            .into_iter()
+            .filter(|kind| config.tasks.iter().any(|task| task.kind == *kind))
+            .collect();
+        let policy = match config.disable_prefetch {
+            true => Policy::NoPrefetch { kinds: [Kind::Async, Kind::Sync].map(|kind| kinds.contains(&kind)) },
+            false => {
+                Policy::Prefetch { multiplier: config.prefetch_multiplier, look_ahead: config.look_ahead }
+            }
+        };
         let engine = Engine {
             fetcher: Fetcher::spawn(consumer, shutdown.clone()),
             asks,
+            asking,
+            neighbors,
             intake: Intake::new(&config),
-            credit: Credit::new(slots, config.prefetch_multiplier, config.look_ahead),
+            credit: Credit::new(slots, policy),
             later: DueQueue::new(),
             parking,
             rates: RateLimits::new(&config.tasks, clock.now()),
@@ -217,10 +243,7 @@ impl Worker {
             completer,
             settler,
             backlog,
-            kinds: [Kind::Async, Kind::Sync]
-                .into_iter()
-                .filter(|kind| config.tasks.iter().any(|task| task.kind == *kind))
-                .collect(),
+            kinds,
             totals: vec![0; config.tasks.len()],
             gauges,
             events: dispatcher.clone(),
@@ -285,27 +308,6 @@ fn dispatcher(config: &Config, clock: &Arc<dyn Clock>, lamport: &LamportClock) -
     Dispatcher::new(origin, enabled, config.task_events, Arc::clone(clock), lamport.clone())
 }
 
-/// Starts listening to commands and to other workers.
-async fn listen(
-    background: &mut JoinSet<()>,
-    config: &Config,
-    transport: &dyn Transport,
-    panel: Panel,
-    lamport: &LamportClock,
-) -> Result<()> {
-    if config.remote_control {
-        let exchange = pidbox_exchange(&config.control_namespace);
-        let commands = transport.subscribe(&exchange, &[]).await.map_err(Error::Broker)?;
-        background.spawn(control::listen(panel, commands));
-    }
-    if config.gossip {
-        let workers =
-            transport.subscribe(&config.event_exchange, &["worker.#"]).await.map_err(Error::Broker)?;
-        background.spawn(gossip::listen(workers, config.hostname.clone(), lamport.clone()));
-    }
-    Ok(())
-}
-
 /// How many commands may wait for the engine.
 const MOST_ASKED: usize = 64;
 
@@ -314,6 +316,10 @@ struct Connected {
     consumer: Box<dyn Consumer>,
     acknowledger: Arc<dyn Acknowledger>,
     publisher: Arc<dyn Publisher>,
+    /// Commands to this worker.
+    commands: Option<Box<dyn Subscription>>,
+    /// What other workers tell of themselves.
+    workers: Option<Box<dyn Subscription>>,
 }
 
 /// How long a shutdown waits for the server to take back what was not acknowledged.
@@ -351,5 +357,12 @@ async fn connect(config: &Config, transport: &dyn Transport) -> Result<Connected
 async fn open(config: &Config, transport: &dyn Transport) -> celery_transport::Result<Connected> {
     let (consumer, acknowledger) = transport.consume(&config.queues).await?;
     let publisher = transport.publisher().await?;
-    Ok(Connected { consumer, acknowledger, publisher })
+    let (mut commands, mut workers) = (None, None);
+    if config.remote_control {
+        commands = Some(transport.subscribe(&pidbox_exchange(&config.control_namespace), &[]).await?);
+    }
+    if config.gossip {
+        workers = Some(transport.subscribe(&config.event_exchange, &["worker.#"]).await?);
+    }
+    Ok(Connected { consumer, acknowledger, publisher, commands, workers })
 }

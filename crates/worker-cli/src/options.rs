@@ -2,10 +2,36 @@
 //!
 //! Spelling and meaning: `celery/bin/celery.py`, `celery/bin/worker.py`, `celery/bin/base.py: CeleryDaemonCommand`.
 
+mod asking;
+mod broker;
+mod call;
+mod events;
+mod list;
+mod moment;
+mod purge;
+mod remote;
+mod result;
+mod status;
+
 use clap::{Args, Parser, Subcommand};
 use serde::{Deserialize, Serialize};
 
-use crate::LogLevel;
+pub use self::{
+    asking::AskingOptions,
+    broker::BrokerOptions,
+    call::CallOptions,
+    events::EventsOptions,
+    list::{BindingsOptions, ListCommand},
+    moment::Expires,
+    purge::PurgeOptions,
+    remote::RemoteOptions,
+    result::ResultOptions,
+    status::StatusOptions,
+};
+use crate::{
+    LogLevel,
+    methods::{Kind, listing},
+};
 
 /// Celery tasks on a Rust engine: `async def` on event loops, `def` on threads.
 #[derive(Debug, Clone, Parser)]
@@ -26,11 +52,12 @@ pub struct App {
     /// The Celery app: `module`, `module:attribute` or `package`
     #[arg(short = 'A', long, env = "APP", global = true, value_name = "APP")]
     pub app: Option<String>,
-    /// The broker URL, instead of the app's
-    #[arg(short = 'b', long, env = "BROKER_URL", global = true, value_name = "URL")]
-    pub broker: Option<String>,
-    /// The result backend URL, instead of the app's
-    #[arg(long, env = "RESULT_BACKEND", global = true, value_name = "URL")]
+    /// The broker URL, instead of CELERY_BROKER_URL and the app's; a worker consumes from each that is given, and its
+    /// tasks publish to the first
+    #[arg(short = 'b', long, env = "BROKER_URL", hide_env_values = true, global = true, value_name = "URL")]
+    pub broker: Vec<String>,
+    /// The result backend URL, instead of CELERY_RESULT_BACKEND and the app's
+    #[arg(long, env = "RESULT_BACKEND", hide_env_values = true, global = true, value_name = "URL")]
     pub result_backend: Option<String>,
     /// The loader class
     #[arg(long, env = "LOADER", global = true, value_name = "CLASS")]
@@ -44,7 +71,7 @@ pub struct App {
     /// No colours
     #[arg(short = 'C', long, global = true)]
     pub no_color: bool,
-    /// No banner
+    /// No banner; of the other commands, results alone
     #[arg(short = 'q', long, global = true)]
     pub quiet: bool,
     /// Skip Django's checks
@@ -57,6 +84,25 @@ pub struct App {
 pub enum Command {
     /// Run a worker
     Worker(Box<WorkerOptions>),
+    /// Show which workers are online
+    Status(StatusOptions),
+    /// Ask workers what they are and do
+    #[command(after_help = listing(Kind::Inspect))]
+    Inspect(RemoteOptions),
+    /// Have workers change what they do
+    #[command(after_help = listing(Kind::Control))]
+    Control(RemoteOptions),
+    /// Show what happens, a line for each event
+    Events(EventsOptions),
+    /// Send a task, and show its id
+    Call(Box<CallOptions>),
+    /// Wait for the result of a task, and show it
+    Result(ResultOptions),
+    /// Remove all messages from queues
+    Purge(PurgeOptions),
+    /// Show what the broker knows
+    #[command(subcommand)]
+    List(ListCommand),
 }
 
 /// What `worker` takes. A field that is `None` or empty leaves the setting of the app as it is.
@@ -91,6 +137,9 @@ pub struct WorkerOptions {
     /// Messages held per slot; 0 is no bound
     #[arg(long, value_name = "N", help_heading = "Worker")]
     pub prefetch_multiplier: Option<u32>,
+    /// Hold no message that has no slot
+    #[arg(long, help_heading = "Worker")]
+    pub disable_prefetch: bool,
     /// Send task events
     #[arg(short = 'E', long = "task-events", visible_alias = "events", help_heading = "Worker")]
     pub task_events: bool,
@@ -164,9 +213,6 @@ pub(crate) struct StockOptions {
     /// Recycle processes by memory
     #[arg(long)]
     pub(crate) max_memory_per_child: Option<u64>,
-    /// Fetch only when a slot is free
-    #[arg(long)]
-    pub(crate) disable_prefetch: bool,
     /// Run a beat in the worker
     #[arg(short = 'B', long)]
     pub(crate) beat: bool,
@@ -234,7 +280,7 @@ mod tests {
     fn worker(line: &str) -> (App, WorkerOptions) {
         match parse(line.split(' ')) {
             Parsed::Command(cli) => {
-                let Command::Worker(options) = cli.command;
+                let Command::Worker(options) = cli.command else { panic!("{line} is another command") };
                 (cli.app, *options)
             }
             Parsed::Say { text, .. } => panic!("{text}"),
@@ -253,13 +299,21 @@ mod tests {
              --without-gossip --loop-workers=1 --loop-concurrency=1000 -n w1@%h --time-limit 60",
         );
         assert_eq!(app.app.as_deref(), Some("proj"));
-        assert_eq!(app.broker.as_deref(), Some("redis://h/1"));
+        assert_eq!(app.broker, ["redis://h/1"]);
         assert_eq!(options.queues, ["a", "b"]);
         assert_eq!(options.exclude_queues, ["c"]);
         assert_eq!(options.loop_concurrency, Some(1000));
         assert_eq!(options.loglevel, LogLevel::Info);
         assert_eq!(options.time_limit, Some(60.0));
         assert!(options.purge && options.task_events && options.without_gossip);
+    }
+
+    #[test]
+    fn brokers_may_be_several() {
+        let (app, _) = worker("worker-cli -A proj -b redis://a;redis://b -b valkey://c worker");
+        assert_eq!(app.broker, ["redis://a;redis://b", "valkey://c"]);
+        let (app, _) = worker("worker-cli -A proj worker -b redis://a -b redis://b");
+        assert_eq!(app.broker, ["redis://a", "redis://b"]);
     }
 
     #[test]

@@ -33,11 +33,6 @@ pub fn unsupported(options: &WorkerOptions) -> Vec<String> {
             "--max-memory-per-child",
             "there are no child processes to recycle",
         ),
-        (
-            stock.disable_prefetch,
-            "--disable-prefetch",
-            "use --prefetch-multiplier=1, which holds one message a slot",
-        ),
         (stock.beat, "-B", "run `celery beat` beside the worker"),
         (stock.schedule_filename.is_some(), "-s", "run `celery beat` beside the worker"),
         (stock.scheduler.is_some(), "--scheduler", "run `celery beat` beside the worker"),
@@ -67,7 +62,7 @@ mod tests {
         let Parsed::Command(cli) = parse(["worker-cli", "worker", "-P", "prefork", "-B"]) else {
             panic!("not read")
         };
-        let Command::Worker(options) = cli.command;
+        let Command::Worker(options) = cli.command else { panic!("not a worker") };
         let lines = super::unsupported(&options);
         assert_eq!(lines.len(), 2);
         assert!(lines[0].starts_with("-P is accepted but has no effect: "), "{lines:?}");

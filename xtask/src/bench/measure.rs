@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use celery_oxide_tests::client::Client;
 use celery_oxide_tests::paths;
+use celery_oxide_tests::preload;
 use celery_oxide_tests::redis::RedisServer;
 use celery_oxide_tests::venv::Venv;
 use celery_oxide_tests::worker::{Front, WorkerProcess, WorkerSpec};
@@ -15,7 +16,6 @@ use serde_json::json;
 use crate::bench::monitor::Counter;
 use crate::bench::process_tree;
 use crate::steps::Step;
-use celery_oxide_tests::preload;
 
 /// How often the number of results is looked at.
 const INTERVAL: Duration = Duration::from_millis(10);

@@ -11,8 +11,9 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::campaign::report::Report;
-use crate::campaign::{crash, drivers, end_to_end, faults, fleet, idle, lease};
+use crate::campaign::{crash, drivers, end_to_end, faults, fleet, idle, lease, rolling};
 use crate::fuzz::{self, Fuzz};
+use crate::neighbours;
 use crate::prepare::server::{self, Server};
 use crate::prepare::wheel::Profile;
 use crate::prepare::{environment, packages};
@@ -119,6 +120,10 @@ enum Part {
     Fleet,
     /// What idle workers cost the server, and a task among them.
     Idle,
+    /// Workers that are replaced one after the other under load.
+    Rolling,
+    /// Clients of celery-redis-plus and celery-asyncio.
+    Neighbours,
 }
 
 #[expect(clippy::print_stdout, reason = "the result of the command")]
@@ -143,6 +148,11 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
             Part::Lease => lease::run(command, steps)?,
             Part::Fleet => fleet::run(command, steps)?,
             Part::Idle => idle::run(command, steps)?,
+            Part::Rolling => rolling::run(command, steps)?,
+            Part::Neighbours => {
+                let (table, passed, failed) = neighbours::run(steps)?;
+                Report { passed, failed, ..Report::new("neighbours", table) }
+            }
         };
         if command.record {
             record(&report, &ground)?;

@@ -9,5 +9,6 @@ mod fleet;
 mod idle;
 mod lease;
 mod report;
+mod rolling;
 
 pub(crate) use command::{Campaign, run};

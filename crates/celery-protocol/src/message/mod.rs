@@ -5,15 +5,21 @@
 //! is a message of protocol 1: [`V1Task::convert`].
 
 mod body;
+mod dead_letter;
+mod deliveries;
 mod delivery_info;
+mod edit;
 mod embed;
 mod envelope;
 mod headers;
+mod json_body;
 mod properties;
 mod redelivered;
 mod v1;
 
 pub use body::Body;
+pub use dead_letter::{Death, dead_letter};
+pub use deliveries::{DELIVERY_COUNT, deliveries, forget_deliveries, mark_deliveries};
 pub use delivery_info::DeliveryInfo;
 pub use embed::Embed;
 pub use envelope::Message;

@@ -1,11 +1,7 @@
 //! Marks an envelope as delivered before.
 
-use crate::{
-    Error,
-    json::{Fields, span},
-};
-
-const OBJECT: &str = "envelope";
+use super::edit::Edits;
+use crate::Error;
 
 /// Sets `headers.redelivered` and `properties.delivery_info.redelivered` to true, and leaves every other byte.
 ///
@@ -18,48 +14,23 @@ const OBJECT: &str = "envelope";
 ///
 /// [`Error::Utf8`] and [`Error::Json`] when `raw` is no envelope.
 pub fn mark_redelivered(raw: &[u8]) -> Result<Vec<u8>, Error> {
-    let text = std::str::from_utf8(raw).map_err(|source| Error::Utf8 { object: OBJECT, source })?;
-    let envelope = parse(text)?;
-    let mut edits = Vec::with_capacity(2);
-    if let Some(headers) = envelope.get_some("headers") {
-        edits.push(Edit::set_true(text, headers)?);
-    }
-    if let Some(properties) = envelope.get_some("properties")
-        && let Some(delivery_info) = parse(properties)?.get_some("delivery_info")
-    {
-        edits.push(Edit::set_true(text, delivery_info)?);
-    }
-    // From the end, so that an edit moves no other.
-    edits.sort_by_key(|edit| std::cmp::Reverse(edit.range.start));
-    let mut marked = text.to_owned();
-    for edit in edits {
-        marked.replace_range(edit.range, edit.replacement);
-    }
-    Ok(marked.into_bytes())
+    let mut edits = Edits::of(raw)?;
+    set(&mut edits, &[])?;
+    Ok(edits.apply())
 }
 
-/// A change of the envelope's text.
-struct Edit {
-    range: std::ops::Range<usize>,
-    replacement: &'static str,
-}
-
-impl Edit {
-    /// Sets `redelivered` in `object`, a slice of `text`.
-    fn set_true(text: &str, object: &str) -> Result<Self, Error> {
-        let fields = parse(object)?;
-        if let Some(value) = fields.get("redelivered") {
-            return Ok(Self { range: span(text, value), replacement: "true" });
-        }
-        let closing = span(text, object).end - 1;
-        let replacement =
-            if fields.len() == 0 { r#""redelivered": true"# } else { r#", "redelivered": true"# };
-        Ok(Self { range: closing..closing, replacement })
+/// Marks it, and sets more headers.
+pub(super) fn set(edits: &mut Edits<'_>, headers: &[(&str, &str)]) -> Result<(), Error> {
+    const MARK: (&str, &str) = ("redelivered", "true");
+    if let Some(object) = edits.headers() {
+        let mut fields = vec![MARK];
+        fields.extend_from_slice(headers);
+        edits.set(object, &fields)?;
     }
-}
-
-fn parse(text: &str) -> Result<Fields<'_>, Error> {
-    serde_json::from_str(text).map_err(Error::json(OBJECT))
+    if let Some(object) = edits.delivery_info()? {
+        edits.set(object, &[MARK])?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! JSON values that take much memory for their length, in each place where a decoder keeps a value.
 
+use std::time::SystemTime;
+
 use celery_protocol::{
     Body, ExceptionInfo, MAX_DEPTH, Message, StoredMeta, TaskHeaders, V1Task, Value,
     canvas::Signature,
     control::{Command, ControlReply, ControlRequest},
     event::{Event, decode_all},
     mark_redelivered,
+    message::{Death, dead_letter, deliveries, mark_deliveries},
 };
 
 use crate::{COUNT, Case, alone, check};
@@ -90,6 +93,16 @@ fn envelopes() {
     ];
     check(fields("Message", &places), UNKNOWN, 0, Message::from_envelope);
     check(fields("mark_redelivered", &places), TEXTS, 0, mark_redelivered);
+    check(fields("mark_deliveries", &places), TEXTS, 0, |bytes| mark_deliveries(bytes, 3));
+    check(fields("deliveries", &places), TEXTS, 0, deliveries);
+    let death = Death { reason: "r", queue: "q", deliveries: 3, time: SystemTime::UNIX_EPOCH };
+    let places = [
+        r#"{"headers":{%},"properties":{}}"#,
+        r#"{"headers":{"x-death":$}}"#,
+        r#"{"headers":{"x-death":[$]}}"#,
+        r#"{"headers":{"x-death":[{%}]}}"#,
+    ];
+    check(fields("dead_letter", &places), TEXTS, 0, |bytes| dead_letter(bytes, &death));
 }
 
 #[test]

@@ -53,6 +53,7 @@
 //! | settle, give back | 1 + 1 for each 128 | `HMGET`, `EVALSHA`, and 6 for each message |
 //! | publish, default exchange | 1 | one `LPUSH` for each run of messages to the same list; into sorted sets `EVAL`, `TIME`, and 3 for each message |
 //! | publish, other exchanges | 2 | one `SMEMBERS` for each exchange before that |
+//! | ask | 1 + 2 for each burst of replies | `PUBLISH`; `BRPOP` and `RPOP`; before and after it `EVALSHA` for the queue of replies |
 //! | idle | 1.1 a second | about 4 a second: every 5 s 9 commands for the lease, `q + 2` for what is due and 4 for what is parked; a `PING` every 2 s, an `EXISTS` every 10 s |
 //!
 //! So with 256 messages a fetch from one queue: 2/256 round trips and about 0.06 commands a task. Copies of a message
@@ -61,9 +62,12 @@
 //! again from `unacked`.
 
 mod acknowledger;
+mod asker;
+mod batches;
 mod bindings;
 mod consumer;
 mod counters;
+mod dead;
 mod declare;
 mod driver;
 mod due;
@@ -85,6 +89,8 @@ mod reply;
 mod script;
 mod session;
 mod sorted;
+mod stream_reader;
+mod streams;
 mod subscription;
 mod triple;
 mod visibility;

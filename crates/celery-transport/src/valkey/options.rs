@@ -5,6 +5,7 @@ use std::time::Duration;
 use celery_valkey::{Access, NO_PROVIDER};
 use serde_json::{Map, Value};
 
+use super::streams::Streams;
 use crate::{Error, PriorityOrder, Result};
 
 /// The options that this driver honours, with kombu's names and defaults.
@@ -38,8 +39,13 @@ pub(super) struct Options {
     /// Before the name of a fanout exchange; `{db}` stands for the number of the database.
     pub(super) fanout_prefix: String,
     pub(super) fanout_patterns: bool,
-    /// Where a message goes that no binding routes.
+    /// Whether broadcasts also go into streams. Ours, not kombu's.
+    pub(super) fanout_streams: Streams,
+    /// Where a message goes that no binding routes, and one that was delivered too often.
     pub(super) deadletter_queue: Option<String>,
+    /// How often a message is delivered before it goes to a dead-letter queue; `None`: without end. celery-redis-plus's
+    /// name and default, and RabbitMQ's default.
+    pub(super) delivery_limit: Option<u32>,
     pub(super) connect_timeout: Duration,
     /// `socket_timeout`; `None` leaves it to the connection.
     pub(super) command_timeout: Option<Duration>,
@@ -79,7 +85,9 @@ impl Default for Options {
             queue_order: QueueOrder::RoundRobin,
             fanout_prefix: "/{db}.".to_owned(),
             fanout_patterns: true,
+            fanout_streams: Streams::Auto,
             deadletter_queue: None,
+            delivery_limit: Some(20),
             connect_timeout: Duration::from_secs(5),
             command_timeout: None,
             access: Access::default(),
@@ -116,7 +124,9 @@ impl Options {
                 "queue_order_strategy" => options.queue_order = option.queue_order()?,
                 "fanout_prefix" => options.fanout_prefix = option.fanout_prefix()?,
                 "fanout_patterns" => options.fanout_patterns = option.flag()?,
+                "fanout_streams" => options.fanout_streams = option.streams()?,
                 "deadletter_queue" => options.deadletter_queue = option.text_or_none()?,
+                "delivery_limit" => options.delivery_limit = option.limit()?,
                 "client_name" => options.client_name = option.text_or_none()?,
                 "socket_connect_timeout" | "socket_timeout" | "credential_provider" if value.is_null() => {}
                 "socket_connect_timeout" => options.connect_timeout = option.duration()?,
@@ -126,7 +136,8 @@ impl Options {
                 "sentinel_kwargs" => options.access.sentinel_kwargs = option.object()?,
                 // How redis-py manages its sockets and pool, and how kombu waits and retries. This driver has three
                 // connections with limits of its own, which it keeps alive and looks after, waits without polling and
-                // reconnects by itself.
+                // reconnects by itself. The last ones are celery-redis-plus's and celery-asyncio's: how their clients
+                // wait, and how far back they read.
                 "socket_keepalive"
                 | "socket_keepalive_options"
                 | "max_connections"
@@ -138,7 +149,12 @@ impl Options {
                 | "interval_start"
                 | "interval_step"
                 | "interval_max"
-                | "retry_policy" => {}
+                | "retry_policy"
+                | "blocking_timeout"
+                | "block_timeout"
+                | "stream_maxlen"
+                | "stream_read_count"
+                | "stream_max_age" => {}
                 "ack_emulation" if option.flag()? => {}
                 "body_encoding" if value == "base64" => {}
                 "ack_emulation" => {
@@ -211,6 +227,16 @@ impl Given<'_> {
         self.value.as_u64().ok_or_else(|| self.refuse("a whole number that is not negative is needed"))
     }
 
+    fn limit(&self) -> Result<Option<u32>> {
+        if self.value.is_null() {
+            return Ok(None);
+        }
+        let limit = self.value.as_u64().filter(|limit| *limit > 0);
+        let limit = limit
+            .ok_or_else(|| self.refuse("a whole number of at least 1, or None for no limit, is needed"))?;
+        Ok(Some(u32::try_from(limit).unwrap_or(u32::MAX)))
+    }
+
     fn object(&self) -> Result<Map<String, Value>> {
         match self.value {
             Value::Null => Ok(Map::new()),
@@ -237,6 +263,15 @@ impl Given<'_> {
         steps
             .filter(|steps| !steps.is_empty() && steps.is_sorted())
             .ok_or_else(|| self.refuse("a list of ascending numbers from 0 to 255 is needed"))
+    }
+
+    fn streams(&self) -> Result<Streams> {
+        match self.value {
+            Value::Bool(true) => Ok(Streams::Always),
+            Value::Bool(false) => Ok(Streams::Never),
+            Value::String(auto) if auto == "auto" => Ok(Streams::Auto),
+            _ => Err(self.refuse("true, false or \"auto\" is needed")),
+        }
     }
 
     fn queue_order(&self) -> Result<QueueOrder> {
@@ -299,6 +334,8 @@ mod tests {
             (json!({"sentinel_fanout_compat": true}), "sentinel_fanout_compat"),
             (json!({"credential_provider": "a.b"}), "credential_provider"),
             (json!({"socket_timeout": 0}), "socket_timeout"),
+            (json!({"delivery_limit": 0}), "delivery_limit"),
+            (json!({"fanout_streams": "yes"}), "fanout_streams"),
             (json!({"queue_order_strategy": "random"}), "queue_order_strategy"),
         ] {
             let error = parse(value).err().unwrap();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use celery_protocol::{Error, Message, message::mark_redelivered};
+use celery_protocol::{Error, Message, message::mark_deliveries};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ use serde_json::Value;
 pub(super) fn message(payload: &[u8], queue: &str, delivered: u32) -> Result<Message, Error> {
     let mut raw = with_body_encoding(payload);
     if delivered > 0
-        && let Ok(marked) = mark_redelivered(&raw)
+        && let Ok(marked) = mark_deliveries(&raw, delivered)
     {
         raw = Cow::Owned(marked);
     }
@@ -71,7 +71,7 @@ mod tests {
     fn delivered_before() {
         let payload = br#"{"body": "[]", "headers": {"task": "t"}, "properties": {}}"#;
         let message = message(payload, "celery", 2).unwrap();
-        assert!(message.headers.get().contains("\"redelivered\": true"));
+        assert!(message.headers.get().contains(r#""redelivered": true, "x-delivery-count": 2"#));
         assert_eq!(message.properties.delivery_info.redelivered, Some(true));
         assert_eq!(&message.body[..], b"[]");
     }

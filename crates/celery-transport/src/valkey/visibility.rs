@@ -8,11 +8,8 @@ use fred::{
 };
 use serde::Deserialize;
 
-use super::{bindings, reply, script, session::Session, triple::Triple};
+use super::{batches::batches, bindings, reply, script, session::Session, triple::Triple};
 use crate::Result;
-
-/// How many messages are restored in one script.
-const BATCH: usize = 128;
 
 /// Restores what has been unacknowledged for longer than the visibility timeout; how many messages that were.
 ///
@@ -48,7 +45,7 @@ async fn restore_locked(session: &Session) -> Result<usize> {
     let found = reply::strings(reply::elements(found));
     let Some((ceiling, tags)) = found.split_first() else { return Ok(0) };
     let mut restored = 0;
-    for batch in tags.chunks(BATCH) {
+    for batch in batches(connection, &session.keys.unacked, tags, |tag| tag).await? {
         let fields: Vec<Key> = batch.iter().map(Key::from).collect();
         let triples: Value = client.hmget(&session.keys.unacked, fields).await.map_err(error)?;
         let mut args = vec![Value::from(ceiling.as_str())];

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
 
+mod asking;
 mod changing_queues;
 mod closing;
+mod delivery_limit;
 mod errors;
 mod fetching;
 mod herd;
@@ -15,6 +17,7 @@ mod proxy;
 mod publishing;
 mod replies;
 mod settling;
+mod several;
 mod sorted;
 mod sorted_due;
 mod sorted_order;
@@ -22,6 +25,7 @@ mod sorted_parking;
 mod sorted_publishing;
 mod statistics;
 mod steady;
+mod streams;
 mod subscribing;
 mod support;
 mod switching;

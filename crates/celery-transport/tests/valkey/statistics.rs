@@ -20,7 +20,7 @@ async fn round_trips_and_messages_are_counted() {
     acknowledger.settle(&[Settlement::Restore(deliveries[1].tag.clone())]).await.unwrap();
     let statistics = acknowledger.statistics();
     assert_eq!((statistics.fetches, statistics.fetched), (2, 3));
-    assert_eq!((statistics.settlements, statistics.settled), (3, 2));
+    assert_eq!((statistics.settlements, statistics.settled), (4, 2));
     assert_eq!((statistics.held, statistics.parked, statistics.reconnects), (1, 0, 0));
     assert_eq!(statistics.lease_timeout, Some(Duration::from_secs(30)));
 }

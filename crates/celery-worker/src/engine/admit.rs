@@ -18,8 +18,7 @@ impl Engine {
             Some(Fetched::Batch(batch)) => {
                 // The next batch is on its way while this one is looked at.
                 if !self.parking.is_full() {
-                    let left = self.credit.available().saturating_sub(batch.len());
-                    self.fetcher.ask(left.min(self.fetch_at_most()));
+                    self.fetcher.ask(self.may_fetch(batch.len()));
                 }
                 self.admit(batch);
             }

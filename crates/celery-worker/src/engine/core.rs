@@ -20,22 +20,30 @@ use crate::fetch::Fetcher;
 use crate::host::Host;
 use crate::in_flight::{Admitted, InFlight};
 use crate::intake::Intake;
+use crate::mingle::Neighbors;
 use crate::parking::Parking;
 use crate::rates::RateLimits;
 use crate::report::Reporter;
 use crate::{Config, Exit, LamportClock, Phase, Result, Shutdown};
 
-/// A control command for the engine. `None` is answered to what is not the engine's.
+/// What comes to the engine from outside.
 #[derive(Debug)]
-pub(crate) struct Ask {
-    pub(crate) command: Command,
-    pub(crate) answer: oneshot::Sender<Option<String>>,
+pub(crate) enum Ask {
+    /// A control command. `None` is answered to what is not the engine's.
+    Command(Command, oneshot::Sender<Option<String>>),
+    /// Other workers know these ids to be revoked.
+    Revoked(Vec<String>),
+    /// Commands may have come that were not heard.
+    Missed,
 }
 
 pub(crate) struct Engine {
     pub(crate) config: Arc<Config>,
     pub(crate) fetcher: Fetcher,
     pub(crate) asks: mpsc::Receiver<Ask>,
+    /// The way into `asks`, for what the engine has others find out.
+    pub(crate) asking: mpsc::Sender<Ask>,
+    pub(crate) neighbors: Option<Neighbors>,
     pub(crate) intake: Intake,
     pub(crate) credit: Credit,
     pub(crate) later: DueQueue<Admitted>,
@@ -104,9 +112,18 @@ impl Engine {
     }
 
     pub(super) fn answer(&mut self, ask: Ask) {
-        let answer = self.command(&ask.command);
-        // Whoever asked may have given up.
-        let _ = ask.answer.send(answer);
+        match ask {
+            Ask::Command(command, answer) => {
+                // Whoever asked may have given up.
+                let _ = answer.send(self.command(&command));
+            }
+            Ask::Revoked(ids) => self.learn_revoked(ids.iter().map(String::as_str)),
+            Ask::Missed => {
+                if let Some(neighbors) = &self.neighbors {
+                    neighbors.sync_again(self.revoked.ids(), self.asking.clone());
+                }
+            }
+        }
     }
 
     fn ask_for_more(&mut self) {
@@ -115,15 +132,20 @@ impl Engine {
         }
         let starved = self.kinds.iter().any(|kind| self.executor.load(*kind).waiting == 0);
         if starved || self.credit.is_worth_a_fetch() {
-            self.fetcher.ask(self.credit.available().min(self.fetch_at_most()));
+            self.fetcher.ask(self.may_fetch(0));
         }
     }
 
-    pub(super) fn fetch_at_most(&self) -> usize {
-        match self.config.priority_order {
+    /// How many messages may be fetched when `coming` have been and are not counted yet.
+    pub(super) fn may_fetch(&self, coming: usize) -> usize {
+        let at_most = match self.config.priority_order {
             PriorityOrder::Celery => FETCH_AT_MOST,
             PriorityOrder::High => FETCH_TO_SORT,
-        }
+        };
+        // Each of them may have an ETA.
+        let later =
+            self.config.eta_task_limit.map_or(usize::MAX, |limit| limit.saturating_sub(self.later.len()));
+        self.credit.available().min(later).saturating_sub(coming).min(at_most)
     }
 
     /// How long until something is due; capped, so that a step of the system's clock is noticed.
