@@ -2,6 +2,7 @@
 
 mod command;
 mod crash;
+mod drivers;
 mod end_to_end;
 mod faults;
 mod fleet;
