@@ -225,6 +225,7 @@ impl Worker {
             revoked,
             consumed: Consumed::new(&config),
             executor,
+            early: Vec::new(),
             completer,
             settler,
             backlog,
