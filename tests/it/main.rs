@@ -10,6 +10,7 @@ mod crash;
 mod eta;
 mod events;
 mod flags;
+mod flower;
 mod limits;
 mod long;
 mod page;

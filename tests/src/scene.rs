@@ -1,13 +1,16 @@
 //! What one test needs: a Redis, an app, and workers and clients that know both.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Result;
 
 use crate::arena::{self, Place};
 use crate::client::Client;
+use crate::flower::Flower;
 use crate::paths;
 use crate::redis::RedisServer;
+use crate::service::Service;
 use crate::venv::Venv;
 use crate::worker::{WorkerProcess, WorkerSpec};
 
@@ -74,6 +77,30 @@ impl Scene {
     /// Starts a stock client of the app.
     pub fn client(&self) -> Result<Client> {
         Client::start(&self.venv, &self.folder, &self.environment)
+    }
+
+    /// Starts Flower for the app, and waits until it answers.
+    pub fn flower(&self) -> Result<Flower> {
+        Flower::start(&self.venv, &self.folder, &self.environment, &[])
+    }
+
+    /// Starts upstream's `celery -A tasks …` beside the test.
+    pub fn celery(&self, arguments: &[&str]) -> Result<Service> {
+        self.service(self.venv.command("celery"), arguments)
+    }
+
+    /// [`Scene::celery`] on a terminal of its own.
+    pub fn celery_on_terminal(&self, arguments: &[&str]) -> Result<Service> {
+        let mut command = self.venv.command("python");
+        command.args(["-c", "import pty, sys; pty.spawn(sys.argv[1:])", "celery"]);
+        command.envs([("TERM", "xterm"), ("COLUMNS", "150"), ("LINES", "40")]);
+        self.service(command, arguments)
+    }
+
+    fn service(&self, mut command: Command, arguments: &[&str]) -> Result<Service> {
+        command.args(["-A", "tasks"]).args(arguments).current_dir(&self.folder);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        Service::start(command)
     }
 
     /// How many messages of `queue` the broker holds, whatever their priority step.

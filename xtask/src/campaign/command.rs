@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::campaign::report::Report;
-use crate::campaign::{crash, end_to_end, idle, lease};
+use crate::campaign::{crash, end_to_end, flower, idle, lease};
 use crate::fuzz::{self, Fuzz};
 use crate::prepare::wheel::Profile;
 use crate::prepare::{environment, packages};
@@ -59,9 +59,9 @@ pub(crate) struct Campaign {
     /// Print JSON instead of tables.
     #[arg(long)]
     json: bool,
-    /// Keep the tables in docs/evidence.md.
+    /// Keep the tables in docs/evidence.md, and the pictures in docs/images.
     #[arg(long)]
-    record: bool,
+    pub(crate) record: bool,
 }
 
 impl Campaign {
@@ -89,6 +89,8 @@ enum Part {
     Lease,
     /// What idle workers cost the server, and a task among them.
     Idle,
+    /// Flower's pages in a browser, and celery-exporter: 500 tasks in all states, then every button.
+    Flower,
 }
 
 #[expect(clippy::print_stdout, reason = "the result of the command")]
@@ -107,6 +109,7 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
             Part::Crash => crash::run(command, steps)?,
             Part::Lease => lease::run(command, steps)?,
             Part::Idle => idle::run(command, steps)?,
+            Part::Flower => flower::run(command, steps)?,
         };
         if command.record {
             record(&report)?;

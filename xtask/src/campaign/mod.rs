@@ -3,6 +3,7 @@
 mod command;
 mod crash;
 mod end_to_end;
+mod flower;
 mod idle;
 mod lease;
 mod report;
