@@ -32,10 +32,11 @@ impl Exporter {
             .args(["-c", PROGRAM, "--host=127.0.0.1"])
             .arg(format!("--port={port}"))
             .arg(format!("--broker-url={broker}"));
-        let service = Service::start(command)?;
+        let mut service = Service::start(command)?;
         let url = format!("http://127.0.0.1:{port}");
         let agent = Agent::new_with_defaults();
         wait::until_true("celery-exporter to answer", START, || {
+            service.ensure_running()?;
             Ok(agent.get(format!("{url}/health")).call().is_ok())
         })?;
         Ok(Self { _service: service, url })

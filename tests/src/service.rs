@@ -39,6 +39,14 @@ impl Service {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// Fails with what it has written if it has ended.
+    pub fn ensure_running(&mut self) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("`{}` ended with {status}:\n{}", self.line, self.log()?);
+        }
+        Ok(())
+    }
+
     /// Waits until what it has written satisfies `condition`.
     pub fn wait_log<T>(
         &mut self,
@@ -46,13 +54,13 @@ impl Service {
         limit: Duration,
         condition: impl Fn(&str) -> Option<T>,
     ) -> Result<T> {
-        wait::until(&format!("`{}` to write {what}", self.line), limit, || {
-            let ended = self.child.try_wait()?;
-            let log = self.log()?;
-            match (condition(&log), ended) {
-                (None, Some(status)) => bail!("`{}` ended with {status}:\n{log}", self.line),
-                (found, _) => Ok(found),
+        let line = self.line.clone();
+        wait::until(&format!("`{line}` to write {what}"), limit, || {
+            let found = condition(&self.log()?);
+            if found.is_none() {
+                self.ensure_running()?;
             }
+            Ok(found)
         })
     }
 }

@@ -60,11 +60,16 @@ class Browser:
         return self.find(selector).text
 
     def click(self, selector):
-        WebDriverWait(self.driver, 60).until(element_to_be_clickable((By.CSS_SELECTOR, selector))).click()
+        self._click(WebDriverWait(self.driver, 60).until(element_to_be_clickable((By.CSS_SELECTOR, selector))))
+
+    def _click(self, element):
+        # Not below the bar that stays at the top.
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
+        element.click()
 
     def click_in_row(self, table, name, button):
         """Clicks a button in the row of a table that begins with a name."""
-        self._row(table, name).find_element(By.XPATH, f".//button[normalize-space()='{button}']").click()
+        self._click(self._row(table, name).find_element(By.XPATH, f".//button[normalize-space()='{button}']"))
 
     def type_in_row(self, table, name, label, text):
         """Types into the field of such a row that has the label."""
@@ -96,6 +101,7 @@ class Browser:
 
     def picture(self, name):
         """Keeps what the window shows, in few colours."""
+        self.driver.execute_script("window.scrollTo({top: 0, behavior: 'instant'})")
         image = Image.open(io.BytesIO(self.driver.get_screenshot_as_png())).convert("RGB")
         file = os.path.join(self.images, f"flower-{name}.png")
         image.quantize(64, dither=Image.Dither.NONE).save(file, optimize=True)

@@ -1,5 +1,6 @@
 """500 tasks in all states, and how many of each state a monitor must show."""
 
+import random
 from collections import Counter
 
 from celery.utils import uuid
@@ -59,24 +60,26 @@ def received():
 
 
 def send_all():
-    """Sends them; gives ids by the name of what they are good for."""
-    ids = {}
-    for task, args, options, count, state in PLAN:
-        for name in (task, f"{task}_async"):
-            sent = [send(name, args, **options) for _ in range(count)]
-            ids.setdefault(f"{name} {state}", []).extend(sent)
-    for name in ("limited", "limited_async"):
-        ids[name] = [send(name, ()) for _ in range(LIMITED)]
-    revoked = [uuid() for _ in range(2 * REVOKED)]
-    app.control.revoke(revoked, reply=True, timeout=10, limit=1)
-    for name, chosen in (("add", revoked[:REVOKED]), ("add_async", revoked[REVOKED:])):
-        for task_id in chosen:
-            send(name, (7, 8), task_id=task_id)
-    for name, count in RUNNING.items():
-        ids[name] = [send(name, (3600,)) for _ in range(count)]
+    """Sends them, well mixed; gives the ids by task and state."""
     ended = [send(name, (3600,)) for name in RUNNING for _ in range(TERMINATED)]
     until("those that are to be terminated to run", lambda: set(ended) <= {task["id"] for task in ask("active")})
     app.control.revoke(ended, terminate=True, reply=True, timeout=10, limit=1)
+    revoked = [uuid() for _ in range(2 * REVOKED)]
+    app.control.revoke(revoked, reply=True, timeout=10, limit=1)
+
+    sends = [
+        (name, args, options, f"{name} {state}")
+        for task, args, options, count, state in PLAN
+        for name in (task, f"{task}_async")
+        for _ in range(count)
+    ]
+    sends += [(name, (), {}, name) for name in ("limited", "limited_async") for _ in range(LIMITED)]
+    sends += [(name, (3600,), {}, name) for name, count in RUNNING.items() for _ in range(count)]
+    sends += [("add", (7, 8), {"task_id": task_id}, "revoked") for task_id in revoked]
+    random.Random(5).shuffle(sends)
+    ids = {}
+    for name, args, options, key in sends:
+        ids.setdefault(key, []).append(send(name, args, **options))
     return ids
 
 

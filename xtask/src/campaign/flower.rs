@@ -28,6 +28,9 @@ const OPTIONS: [&str; 6] = ["-n", NODE, "-E", "-Q", "celery", "--loop-concurrenc
 /// What drives the pages. Flower runs there too, without our wheel.
 const BROWSER: [&str; 5] = ["celery[redis]==5.7.*", "kombu==5.7.*", "flower", "selenium", "pillow"];
 
+/// The exporter, with the last Celery that takes the Redis client it pins.
+const EXPORTER: [&str; 2] = ["prometheus-exporter-celery", "celery[redis]==5.5.*"];
+
 /// What the exporter runs on.
 const EXPORTER_PYTHONS: [u32; 2] = [12, 11];
 
@@ -47,9 +50,7 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<Report> {
     let prepared = prepare(steps, command.profile())?;
     let browser = tools(steps, "browser", &prepared.interpreter, &BROWSER)?;
     let exporting = interpreter::all().into_iter().find(|python| EXPORTER_PYTHONS.contains(&python.minor));
-    let exporting = exporting
-        .map(|python| tools(steps, "exporter", &python, &["prometheus-exporter-celery"]))
-        .transpose()?;
+    let exporting = exporting.map(|python| tools(steps, "exporter", &python, &EXPORTER)).transpose()?;
     let mut report = Report::new("flower", Aligned::new(&["check", "seen", "result"], &[]).at_most(1, 70));
 
     let scratch = paths::scratch("flower-")?;

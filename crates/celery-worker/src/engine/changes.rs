@@ -83,8 +83,9 @@ impl Engine {
     /// may take longer than all of the retry.
     fn complete_in_turn(&mut self, retries: u32, item: Item) {
         let id = item.task_id().unwrap_or_default();
-        let retried = |running: &InFlight| running.headers.id == id && running.headers.retries < retries;
-        if retries > 0 && self.executor.running().any(|(_, running)| retried(running)) {
+        let retried = |other: &InFlight| other.headers.id == id && other.headers.retries < retries;
+        // Their ends may be told in one batch, in any order.
+        if retries > 0 && self.executor.unfinished().any(|other| retried(other)) {
             self.early.push((retries, item));
             return;
         }
