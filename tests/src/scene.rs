@@ -10,6 +10,7 @@ use crate::client::Client;
 use crate::flower::Flower;
 use crate::paths;
 use crate::redis::RedisServer;
+use crate::said::Said;
 use crate::service::Service;
 use crate::venv::Venv;
 use crate::worker::{WorkerProcess, WorkerSpec};
@@ -79,27 +80,41 @@ impl Scene {
         Client::start(&self.venv, &self.folder, &self.environment)
     }
 
+    /// A command of the environment, in the app's folder: `worker-cli status`, `celery inspect ping`.
+    pub fn command(&self, program: &str, words: &[&str]) -> Command {
+        let mut command = self.venv.command(program);
+        command.args(words).current_dir(&self.folder);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs `worker-cli` to its end, without input.
+    pub fn worker_cli(&self, words: &[&str]) -> Result<Said> {
+        Said::by(&mut self.command("worker-cli", words), "")
+    }
+
+    /// Starts a stock client of the app with other environment variables.
+    pub fn client_with(&self, environment: &[(&str, &str)]) -> Result<Client> {
+        let others = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment: Vec<_> = self.environment.iter().cloned().chain(others).collect();
+        Client::start(&self.venv, &self.folder, &environment)
+    }
+
     /// Starts Flower for the app, and waits until it answers.
     pub fn flower(&self) -> Result<Flower> {
         Flower::start(&self.venv, &self.folder, &self.environment, &[])
     }
 
     /// Starts upstream's `celery -A tasks …` beside the test.
-    pub fn celery(&self, arguments: &[&str]) -> Result<Service> {
-        self.service(self.venv.command("celery"), arguments)
+    pub fn celery(&self, words: &[&str]) -> Result<Service> {
+        Service::start(self.command("celery", &[&["-A", "tasks"], words].concat()))
     }
 
     /// [`Scene::celery`] on a terminal of its own.
-    pub fn celery_on_terminal(&self, arguments: &[&str]) -> Result<Service> {
-        let mut command = self.venv.command("python");
-        command.args(["-c", "import pty, sys; pty.spawn(sys.argv[1:])", "celery"]);
+    pub fn celery_on_terminal(&self, words: &[&str]) -> Result<Service> {
+        let celery = ["-c", "import pty, sys; pty.spawn(sys.argv[1:])", "celery", "-A", "tasks"];
+        let mut command = self.command("python", &[&celery, words].concat());
         command.envs([("TERM", "xterm"), ("COLUMNS", "150"), ("LINES", "40")]);
-        self.service(command, arguments)
-    }
-
-    fn service(&self, mut command: Command, arguments: &[&str]) -> Result<Service> {
-        command.args(["-A", "tasks"]).args(arguments).current_dir(&self.folder);
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         Service::start(command)
     }
 

@@ -3,9 +3,12 @@
 mod command;
 mod crash;
 mod end_to_end;
+mod faults;
+mod fleet;
 mod flower;
 mod idle;
 mod lease;
 mod report;
+mod rolling;
 
 pub(crate) use command::{Campaign, run};
