@@ -15,6 +15,7 @@ mod events;
 mod faults;
 mod flags;
 mod fleet;
+mod flower;
 mod limits;
 mod long;
 mod neighbours;

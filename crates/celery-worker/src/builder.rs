@@ -240,6 +240,7 @@ impl Worker {
             revoked,
             consumed: Consumed::new(&config),
             executor,
+            early: Vec::new(),
             completer,
             settler,
             backlog,

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::campaign::report::Report;
-use crate::campaign::{crash, drivers, end_to_end, faults, fleet, idle, lease, rolling};
+use crate::campaign::{crash, drivers, end_to_end, faults, fleet, flower, idle, lease, rolling};
 use crate::fuzz::{self, Fuzz};
 use crate::neighbours;
 use crate::prepare::server::{self, Server};
@@ -76,9 +76,9 @@ pub(crate) struct Campaign {
     /// Print JSON instead of tables.
     #[arg(long)]
     json: bool,
-    /// Keep the tables in docs/evidence.md.
+    /// Keep the tables in docs/evidence.md, and the pictures in docs/images.
     #[arg(long)]
-    record: bool,
+    pub(crate) record: bool,
 }
 
 impl Campaign {
@@ -120,6 +120,8 @@ enum Part {
     Fleet,
     /// What idle workers cost the server, and a task among them.
     Idle,
+    /// Flower's pages in a browser, and celery-exporter: 500 tasks in all states, then every button.
+    Flower,
     /// Workers that are replaced one after the other under load.
     Rolling,
     /// Clients of celery-redis-plus and celery-asyncio.
@@ -148,6 +150,7 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
             Part::Lease => lease::run(command, steps)?,
             Part::Fleet => fleet::run(command, steps)?,
             Part::Idle => idle::run(command, steps)?,
+            Part::Flower => flower::run(command, steps)?,
             Part::Rolling => rolling::run(command, steps)?,
             Part::Neighbours => {
                 let (table, passed, failed) = neighbours::run(steps)?;

@@ -6,6 +6,7 @@ mod drivers;
 mod end_to_end;
 mod faults;
 mod fleet;
+mod flower;
 mod idle;
 mod lease;
 mod report;
