@@ -15,6 +15,7 @@ mod limits;
 mod long;
 mod page;
 mod priorities;
+mod random;
 mod request;
 mod restart;
 mod results;

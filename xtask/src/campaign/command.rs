@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::campaign::report::Report;
-use crate::campaign::{crash, end_to_end, idle, lease};
+use crate::campaign::{canvases, crash, end_to_end, idle, lease};
 use crate::fuzz::{self, Fuzz};
 use crate::prepare::wheel::Profile;
 use crate::prepare::{environment, packages};
@@ -47,6 +47,9 @@ pub(crate) struct Campaign {
     /// How long the tasks and ETAs are that outlast their lease.
     #[arg(long, default_value_t = 10.0)]
     pub(crate) minutes: f64,
+    /// How many random canvases are run with each seed.
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) canvases: usize,
     /// How many workers are idle.
     #[arg(long, default_value_t = 50)]
     pub(crate) workers: usize,
@@ -85,6 +88,8 @@ enum Part {
     Fuzz,
     /// `acks_late` tasks while workers, servers and connections are killed.
     Crash,
+    /// Random canvases, run by the stock worker and by ours.
+    Canvases,
     /// Tasks and ETAs that outlast their lease and the visibility timeout.
     Lease,
     /// What idle workers cost the server, and a task among them.
@@ -105,6 +110,7 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
                 Report { passed, failed, ..Report::new("fuzz", table) }
             }
             Part::Crash => crash::run(command, steps)?,
+            Part::Canvases => canvases::run(command, steps)?,
             Part::Lease => lease::run(command, steps)?,
             Part::Idle => idle::run(command, steps)?,
         };
