@@ -1,6 +1,7 @@
 //! What one test needs: a Redis, an app, and workers and clients that know both.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Result;
 
@@ -8,6 +9,7 @@ use crate::arena::{self, Place};
 use crate::client::Client;
 use crate::paths;
 use crate::redis::RedisServer;
+use crate::said::Said;
 use crate::venv::Venv;
 use crate::worker::{WorkerProcess, WorkerSpec};
 
@@ -74,6 +76,26 @@ impl Scene {
     /// Starts a stock client of the app.
     pub fn client(&self) -> Result<Client> {
         Client::start(&self.venv, &self.folder, &self.environment)
+    }
+
+    /// A command of the environment, in the app's folder: `worker-cli status`, `celery inspect ping`.
+    pub fn command(&self, program: &str, words: &[&str]) -> Command {
+        let mut command = self.venv.command(program);
+        command.args(words).current_dir(&self.folder);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs `worker-cli` to its end, without input.
+    pub fn worker_cli(&self, words: &[&str]) -> Result<Said> {
+        Said::by(&mut self.command("worker-cli", words), "")
+    }
+
+    /// Starts a stock client of the app with other environment variables.
+    pub fn client_with(&self, environment: &[(&str, &str)]) -> Result<Client> {
+        let others = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment: Vec<_> = self.environment.iter().cloned().chain(others).collect();
+        Client::start(&self.venv, &self.folder, &environment)
     }
 
     /// How many messages of `queue` the broker holds, whatever their priority step.

@@ -21,7 +21,8 @@ pub(crate) struct Settings {
     pub(crate) hostname: String,
     pub(crate) versions: String,
     pub(crate) app: String,
-    pub(crate) broker_url: String,
+    /// The first is where tasks publish; all are consumed from.
+    pub(crate) broker_urls: Vec<String>,
     pub(crate) broker_transport_options: Map<String, Value>,
     pub(crate) broker_use_ssl: Option<Value>,
     pub(crate) broker_failover_strategy: Option<String>,
@@ -79,6 +80,7 @@ pub(crate) struct Settings {
     pub(crate) clock: u64,
     pub(crate) soft_shutdown_timeout: f64,
     pub(crate) soft_shutdown_on_idle: bool,
+    pub(crate) max_stuck: Option<usize>,
     pub(crate) tasks: Vec<TaskSettings>,
 }
 
@@ -150,6 +152,7 @@ impl Settings {
         config.revoke_expires = seconds(self.revoke_expires).unwrap_or_default();
         config.soft_shutdown_timeout = seconds(self.soft_shutdown_timeout).unwrap_or_default();
         config.soft_shutdown_on_idle = self.soft_shutdown_on_idle;
+        config.max_stuck = self.max_stuck;
         config.log_values = self.loglevel <= LogLevel::Info;
         Ok(config)
     }

@@ -79,6 +79,8 @@ pub struct Config {
     pub soft_shutdown_timeout: Duration,
     /// `worker_enable_soft_shutdown_on_idle`: whether it waits as long when nothing runs.
     pub soft_shutdown_on_idle: bool,
+    /// With more tasks than this that go on after they were given up, the worker starts again; `None` never does.
+    pub max_stuck: Option<usize>,
     /// Whether the `repr` of return values is wanted for the log.
     pub log_values: bool,
 }
@@ -122,6 +124,7 @@ impl Config {
             revoke_expires: Duration::from_secs(10_800),
             soft_shutdown_timeout: Duration::ZERO,
             soft_shutdown_on_idle: false,
+            max_stuck: Some(64),
             log_values: true,
         }
     }

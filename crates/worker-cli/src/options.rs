@@ -52,9 +52,10 @@ pub struct App {
     /// The Celery app: `module`, `module:attribute` or `package`
     #[arg(short = 'A', long, env = "APP", global = true, value_name = "APP")]
     pub app: Option<String>,
-    /// The broker URL, instead of CELERY_BROKER_URL and the app's
+    /// The broker URL, instead of CELERY_BROKER_URL and the app's; a worker consumes from each that is given, and its
+    /// tasks publish to the first
     #[arg(short = 'b', long, env = "BROKER_URL", hide_env_values = true, global = true, value_name = "URL")]
-    pub broker: Option<String>,
+    pub broker: Vec<String>,
     /// The result backend URL, instead of CELERY_RESULT_BACKEND and the app's
     #[arg(long, env = "RESULT_BACKEND", hide_env_values = true, global = true, value_name = "URL")]
     pub result_backend: Option<String>,
@@ -298,13 +299,21 @@ mod tests {
              --without-gossip --loop-workers=1 --loop-concurrency=1000 -n w1@%h --time-limit 60",
         );
         assert_eq!(app.app.as_deref(), Some("proj"));
-        assert_eq!(app.broker.as_deref(), Some("redis://h/1"));
+        assert_eq!(app.broker, ["redis://h/1"]);
         assert_eq!(options.queues, ["a", "b"]);
         assert_eq!(options.exclude_queues, ["c"]);
         assert_eq!(options.loop_concurrency, Some(1000));
         assert_eq!(options.loglevel, LogLevel::Info);
         assert_eq!(options.time_limit, Some(60.0));
         assert!(options.purge && options.task_events && options.without_gossip);
+    }
+
+    #[test]
+    fn brokers_may_be_several() {
+        let (app, _) = worker("worker-cli -A proj -b redis://a;redis://b -b valkey://c worker");
+        assert_eq!(app.broker, ["redis://a;redis://b", "valkey://c"]);
+        let (app, _) = worker("worker-cli -A proj worker -b redis://a -b redis://b");
+        assert_eq!(app.broker, ["redis://a", "redis://b"]);
     }
 
     #[test]

@@ -135,6 +135,11 @@ fn flat(value: &Value) -> Vec<Vec<String>> {
             Value::List(items) if path.is_empty() => {
                 rows.extend(items.iter().map(|item| vec![String::new(), shown(item)]));
             }
+            Value::List(items) if items.iter().any(|item| matches!(item, Value::Map(_))) => {
+                for (at, item) in items.iter().enumerate() {
+                    walk(&format!("{path}.{at}"), item, rows);
+                }
+            }
             other => rows.push(vec![path.to_owned(), shown(other)]),
         }
     }
@@ -230,6 +235,15 @@ mod tests {
         );
         assert_eq!(cells("mine", r#"[{"a": 1}, "b"]"#), [["", r#"{"a": 1}"#], ["", "b"]]);
         assert_eq!(cells("mine", "5"), [["", "5"]]);
+    }
+
+    #[test]
+    fn lists_of_objects_are_numbered() {
+        let stats = r#"{"loops": [{"slots": 2}, {"slots": 3}], "threads": []}"#;
+        assert_eq!(
+            cells("stats", stats),
+            [["loops.0.slots", "2"], ["loops.1.slots", "3"], ["threads", "[]"]]
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ from kombu.serialization import prepare_accept_content
 from celery_oxide._entry import MESSAGE_DECIDES, Entry, rust_keeps_results
 from celery_oxide._errors import SettingsError
 from celery_oxide._panel import own_commands
-from celery_oxide._servers import broker_url, failover_strategy, result_options, transport_options, use_ssl
+from celery_oxide._servers import broker_urls, failover_strategy, result_options, transport_options, use_ssl
 
 
 #: Settings that a stock worker reads and this one does not honour yet, and what holds instead.
@@ -84,7 +84,7 @@ def collect(
         "versions": f"Celery {celery_version}, {platform.python_implementation()} "
         f"{platform.python_version()}, {platform.system()} {platform.machine()}",
         "app": f"{app.main or '__main__'} ({options.get('app') or type(app).__name__})",
-        "broker_url": broker_url(conf),
+        "broker_urls": broker_urls(conf, options.get("broker")),
         "broker_transport_options": transport_options(conf, "broker_transport_options"),
         "broker_use_ssl": use_ssl(conf, "broker_use_ssl"),
         "broker_failover_strategy": failover_strategy(conf),
@@ -140,6 +140,7 @@ def _control(app: Any, options: dict[str, Any]) -> dict[str, Any]:
         "revoke_expires": float(REVOKE_EXPIRES),
         "soft_shutdown_timeout": float(conf.get("worker_soft_shutdown_timeout") or 0.0),
         "soft_shutdown_on_idle": bool(conf.get("worker_enable_soft_shutdown_on_idle")),
+        "max_stuck": int(_first(conf.get("worker_max_stuck_tasks"), 64)) or None,
     }
 
 

@@ -33,6 +33,8 @@ pub(crate) enum Ask {
     Command(Command, oneshot::Sender<Option<String>>),
     /// Other workers know these ids to be revoked.
     Revoked(Vec<String>),
+    /// Commands may have come that were not heard.
+    Missed,
 }
 
 pub(crate) struct Engine {
@@ -116,6 +118,11 @@ impl Engine {
                 let _ = answer.send(self.command(&command));
             }
             Ask::Revoked(ids) => self.learn_revoked(ids.iter().map(String::as_str)),
+            Ask::Missed => {
+                if let Some(neighbors) = &self.neighbors {
+                    neighbors.sync_again(self.revoked.ids(), self.asking.clone());
+                }
+            }
         }
     }
 

@@ -87,11 +87,12 @@ fn routed(mut signature: Signature, options: &CallOptions, route: Option<&Route>
         if let Some(queue) = &options.queue {
             signature = signature.queue(&**queue);
         }
-        return match (&options.exchange, &options.routing_key) {
+        // Without a name it is the default exchange, whose routing keys are queues.
+        let exchange = options.exchange.as_ref().filter(|exchange| !exchange.is_empty());
+        return match (exchange, &options.routing_key) {
             (Some(exchange), key) => {
                 signature.route(&**exchange, key.as_deref().or(options.queue.as_deref()).unwrap_or_default())
             }
-            // The default exchange, whose routing keys are queues.
             (None, Some(key)) if options.queue.is_none() => signature.queue(&**key),
             (None, _) => signature,
         };

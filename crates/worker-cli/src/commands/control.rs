@@ -17,12 +17,12 @@ pub(crate) async fn run(options: &RemoteOptions, session: &mut Session<'_>) -> R
     let answers = remote::ask(&known, &options.asking, method, arguments).await?;
     let screen = &mut session.screen;
     // A stock worker that shuts down does not answer (`celery/worker/control.py: shutdown`).
-    if method == "shutdown" && answers.replies.is_empty() && answers.heard != Some(0) {
-        if options.asking.json {
-            screen.line("[]")?;
+    let silent = answers.heard.map(|heard| heard.saturating_sub(answers.replies.len() as u64));
+    if method == "shutdown" && silent != Some(0) {
+        screen.note("shutdown was sent; stock workers end without an answer");
+        if answers.replies.is_empty() {
+            return if options.asking.json { Ok(screen.line("[]")?) } else { Ok(()) };
         }
-        screen.note("shutdown was sent; workers that end do not answer");
-        return Ok(());
     }
     let replies = remote::heard(screen, answers)?;
     if options.asking.json {

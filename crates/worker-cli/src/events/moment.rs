@@ -4,8 +4,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 fn moment(timestamp: f64) -> Timestamp {
-    // Microseconds, as Python's datetime has.
-    Timestamp::from_microsecond((timestamp * 1e6).round() as i64).unwrap_or_default()
+    // Rounded as Python's `datetime.fromtimestamp` does (`Python/pytime.c: pytime_double_to_denominator`).
+    let (seconds, micros) = (timestamp.trunc(), (timestamp.fract() * 1e6).round_ties_even());
+    let micros = (seconds as i64).saturating_mul(1_000_000).saturating_add(micros as i64);
+    Timestamp::from_microsecond(micros).unwrap_or_default()
 }
 
 /// The time of day, here, to the millisecond.
@@ -21,5 +23,20 @@ pub(super) fn python_datetime(timestamp: f64) -> String {
     match moment.subsec_nanosecond() / 1000 {
         0 => format!("{seconds}+00:00"),
         micros => format!("{seconds}.{micros:06}+00:00"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_python_rounds() {
+        assert_eq!(python_datetime(1_795_593_673.292_161_5), "2026-11-25 08:01:13.292161+00:00");
+        assert_eq!(python_datetime(1_700_000_000.25), "2023-11-14 22:13:20.250000+00:00");
+        assert_eq!(python_datetime(1.0), "1970-01-01 00:00:01+00:00");
+        // What no event has.
+        assert_eq!(python_datetime(f64::NAN), "1970-01-01 00:00:00+00:00");
+        assert_eq!(python_datetime(f64::INFINITY), "1970-01-01 00:00:00+00:00");
     }
 }

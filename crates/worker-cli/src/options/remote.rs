@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{asking::AskingOptions, broker::BrokerOptions};
 
-/// What `inspect` and `control` take. The methods are in [`crate::methods`].
+/// What `inspect` and `control` take. The methods are in [`METHODS`](crate::METHODS).
 #[derive(Debug, Clone, Args)]
 pub struct RemoteOptions {
     /// The method: one of those below, or a command of your app's own
