@@ -22,6 +22,7 @@ mod neighbours;
 mod operate;
 mod page;
 mod priorities;
+mod random;
 mod request;
 mod restart;
 mod results;

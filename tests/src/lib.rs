@@ -19,6 +19,7 @@ pub mod long;
 pub mod paths;
 pub mod preload;
 pub mod proxy;
+pub mod random;
 pub mod redis;
 pub mod rolling;
 pub mod said;

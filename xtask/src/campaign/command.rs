@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::campaign::report::Report;
-use crate::campaign::{crash, drivers, end_to_end, faults, fleet, flower, idle, lease, rolling};
+use crate::campaign::{canvases, crash, drivers, end_to_end, faults, fleet, flower, idle, lease, rolling};
 use crate::fuzz::{self, Fuzz};
 use crate::neighbours;
 use crate::prepare::server::{self, Server};
@@ -52,6 +52,9 @@ pub(crate) struct Campaign {
     /// How long the tasks and ETAs are that outlast their lease.
     #[arg(long, default_value_t = 10.0)]
     pub(crate) minutes: f64,
+    /// How many random canvases are run with each seed.
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) canvases: usize,
     /// How often each fault comes.
     #[arg(long, default_value_t = 10)]
     pub(crate) rounds: usize,
@@ -112,6 +115,8 @@ enum Part {
     Fuzz,
     /// `acks_late` tasks while workers, servers and connections are killed.
     Crash,
+    /// Random canvases, run by the stock worker and by ours.
+    Canvases,
     /// What servers and networks do to a worker, one fault at a time.
     Faults,
     /// Tasks and ETAs that outlast their lease and the visibility timeout.
@@ -146,6 +151,7 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
                 Report { passed, failed, ..Report::new("fuzz", table) }
             }
             Part::Crash => crash::run(command, steps)?,
+            Part::Canvases => canvases::run(command, steps)?,
             Part::Faults => faults::run(command, steps)?,
             Part::Lease => lease::run(command, steps)?,
             Part::Fleet => fleet::run(command, steps)?,

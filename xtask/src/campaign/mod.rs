@@ -1,5 +1,6 @@
 //! `cargo xtask campaign`: what takes too long for `cargo xtask test`, one file for each part.
 
+mod canvases;
 mod command;
 mod crash;
 mod drivers;
