@@ -8,6 +8,7 @@ mod brokers;
 mod canvas;
 mod concurrency;
 mod control;
+mod costs;
 mod crash;
 mod dead_letters;
 mod eta;
