@@ -33,7 +33,7 @@ class Browser:
     def __init__(self, url, profile, images):
         options = webdriver.ChromeOptions()
         options.binary_location = shutil.which("chromium")
-        for flag in [*FLAGS, f"--user-data-dir={profile}", "--window-size=1280,860"]:
+        for flag in [*FLAGS, f"--user-data-dir={profile}", "--window-size=1400,860"]:
             options.add_argument(flag)
         self.url = url
         self.images = images
@@ -104,7 +104,7 @@ class Browser:
         self.driver.execute_script("window.scrollTo({top: 0, behavior: 'instant'})")
         image = Image.open(io.BytesIO(self.driver.get_screenshot_as_png())).convert("RGB")
         file = os.path.join(self.images, f"flower-{name}.png")
-        image.quantize(64, dither=Image.Dither.NONE).save(file, optimize=True)
+        image.quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
         size = os.path.getsize(file)
         assert size <= MOST, f"{file} has {size} bytes"
 
