@@ -1,17 +1,23 @@
 //! The end-to-end tests: real servers, real producers, real processes.
 
+mod admission;
 mod bad_input;
 mod banner;
 mod blocked;
+mod brokers;
 mod canvas;
 mod concurrency;
 mod control;
 mod crash;
+mod dead_letters;
 mod eta;
 mod events;
+mod faults;
 mod flags;
+mod fleet;
 mod limits;
 mod long;
+mod neighbours;
 mod operate;
 mod page;
 mod priorities;
@@ -20,8 +26,10 @@ mod restart;
 mod results;
 mod retry;
 mod revoke;
+mod rolling;
 mod routing;
 mod rust_client;
 mod rust_workers;
 mod shutdown;
 mod specs;
+mod twins;

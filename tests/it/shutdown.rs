@@ -226,3 +226,56 @@ fn many_run_and_many_are_prefetched() -> Result<()> {
     ensure!(other.terminate(Duration::from_secs(10))? == 0);
     Ok(())
 }
+
+#[test]
+fn sighup_starts_the_worker_again() -> Result<()> {
+    let scene = Scene::open("basic")?;
+    let mut client = scene.client()?;
+    let mut worker = scene.worker(&[])?;
+    let before = client.run("tasks.environment", json!([]))?.success()?;
+    let running = client.send("tasks.doze", json!([1.5, "runs"]))?;
+    wait::until_true("it to start", Duration::from_secs(10), || Ok(scene.notes("started")?.len() == 1))?;
+    worker.sighup()?;
+    wait::until_true("the worker to be ready again", Duration::from_secs(40), || {
+        Ok(worker.log()?.matches("ready.").count() == 2)
+    })?;
+    client.get(&running, 20.0)?.success()?;
+    // The same process, with another interpreter in it.
+    let after = client.run("tasks.environment", json!([]))?.success()?;
+    ensure!(before["pid"] == after["pid"] && before["started"] != after["started"], "{before} {after}");
+    ensure!(worker.terminate(Duration::from_secs(10))? == 0);
+    Ok(())
+}
+
+#[test]
+fn sigusr1_writes_the_stack_of_each_thread() -> Result<()> {
+    let scene = Scene::open("basic")?;
+    let mut client = scene.client()?;
+    let worker = scene.worker(&[])?;
+    client.send("tasks.doze", json!([20, "runs"]))?;
+    wait::until_true("it to start", Duration::from_secs(10), || Ok(scene.notes("started")?.len() == 1))?;
+    worker.sigusr1()?;
+    worker.wait_log("time.sleep(seconds)", Duration::from_secs(10))?;
+    ensure!(worker.log()?.contains("celery-sync-worker-"), "{}", worker.log()?);
+    Ok(())
+}
+
+#[test]
+fn too_many_stuck_tasks_start_the_worker_again() -> Result<()> {
+    let mut scene = Scene::open("basic")?;
+    scene.set_env("SETTINGS", r#"{"worker_max_stuck_tasks": 1}"#);
+    let mut client = scene.client()?;
+    let worker = scene.worker(&["--sync-workers=1"])?;
+    for n in 0..2 {
+        // One long call in C cannot be interrupted.
+        let id = client.send_with("tasks.doze", json!([120, n.to_string()]), json!({"time_limit": 0.3}))?;
+        let failure = client.get(&id, 20.0)?.failure()?;
+        ensure!(failure.kind == "TimeLimitExceeded", "{failure:?}");
+    }
+    wait::until_true("the worker to be ready again", Duration::from_secs(40), || {
+        Ok(worker.log()?.matches("ready.").count() == 2)
+    })?;
+    ensure!(worker.log()?.contains("worker_max_stuck_tasks"), "{}", worker.log()?);
+    client.run("tasks.add", json!([1, 2]))?.success()?;
+    Ok(())
+}

@@ -91,6 +91,13 @@ impl Scene {
         Said::by(&mut self.command("worker-cli", words), "")
     }
 
+    /// Starts a stock client of the app with other environment variables.
+    pub fn client_with(&self, environment: &[(&str, &str)]) -> Result<Client> {
+        let others = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment: Vec<_> = self.environment.iter().cloned().chain(others).collect();
+        Client::start(&self.venv, &self.folder, &environment)
+    }
+
     /// How many messages of `queue` the broker holds, whatever their priority step.
     pub fn queued(&self, queue: &str) -> Result<usize> {
         let mut connection = self.redis.connect(0)?;

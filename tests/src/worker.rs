@@ -220,6 +220,15 @@ impl WorkerProcess {
         wait::until_true(&format!("the worker to log {text:?}"), limit, || Ok(self.log()?.contains(text)))
     }
 
+    /// The CPU time that it has used, its threads included, in seconds (fields 14 and 15 of proc_pid_stat(5)).
+    pub fn cpu_seconds(&self) -> Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()))?;
+        let (_, fields) = stat.rsplit_once(')').context("no stat line")?;
+        let ticks =
+            fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+        Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+    }
+
     /// Asks for a warm shutdown.
     pub fn sigterm(&self) -> Result<()> {
         self.signal(Signal::TERM)
@@ -228,6 +237,16 @@ impl WorkerProcess {
     /// Asks for a cold shutdown.
     pub fn sigquit(&self) -> Result<()> {
         self.signal(Signal::QUIT)
+    }
+
+    /// Asks it to start again.
+    pub fn sighup(&self) -> Result<()> {
+        self.signal(Signal::HUP)
+    }
+
+    /// Asks for the stack of each thread.
+    pub fn sigusr1(&self) -> Result<()> {
+        self.signal(Signal::USR1)
     }
 
     /// Kills it with all its children, which leaves it no time for anything.

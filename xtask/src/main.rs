@@ -12,6 +12,7 @@ mod conformance;
 mod counts;
 mod demo;
 mod fuzz;
+mod neighbours;
 mod prepare;
 mod process;
 mod record;

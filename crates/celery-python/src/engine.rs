@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use celery_executor::{EventReceiver, JobId, Lane, Runner, events};
 use celery_transport::{ConnectOptions, Queue, Transport};
-use celery_worker::{Config, Host, LamportClock, Outbox, Shutdown, Worker};
+use celery_worker::{Config, Exit, Host, LamportClock, Outbox, Shutdown, Worker};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use worker_cli::{Command, Interpreter, LogOptions, Parsed};
@@ -17,6 +17,7 @@ use worker_cli::{Command, Interpreter, LogOptions, Parsed};
 use crate::host::HostPort;
 use crate::loop_port::LoopPort;
 use crate::publish::{Parts, publication};
+use crate::results;
 use crate::settings::Settings;
 use crate::thread_pool::ThreadPool;
 
@@ -67,7 +68,7 @@ impl Engine {
             .with_priority_order(settings.priority_order()?)
             .with_use_ssl(settings.broker_use_ssl.clone())
             .with_failover_strategy(settings.broker_failover_strategy.clone());
-        let transport = celery_transport::connect(&settings.broker_url, &options).map_err(invalid)?;
+        let transport = celery_transport::connect_all(&settings.broker_urls, &options).map_err(invalid)?;
         if !settings.quiet {
             let banner = settings.banner(transport.as_uri()).to_string();
             // A closed standard output is no reason not to work.
@@ -183,6 +184,11 @@ impl Engine {
         }
     }
 
+    /// Whether the process is to start again.
+    fn wants_restart(&self) -> bool {
+        self.shutdown.wants_restart()
+    }
+
     /// Asks for a warm shutdown.
     fn stop(&self) {
         self.shutdown.warm();
@@ -281,18 +287,15 @@ async fn work(
         purge(&config.queues, &*transport).await?;
     }
     let mut builder = Worker::builder(config, transport)
-        .shutdown(shutdown)
+        .shutdown(shutdown.clone())
         .host(host)
         .lamport(lamport)
         .revoked(&settings.revoked);
     if let Some(url) = &settings.result_backend {
-        let options = celery_results::ConnectOptions::new(
-            settings.result_backend_transport_options.clone(),
-            &*settings.hostname,
-        )
-        .with_use_ssl(settings.redis_backend_use_ssl.clone());
-        let results = celery_results::connect(url, &options).await.map_err(|error| error.to_string())?;
-        builder = builder.results(Arc::from(results));
+        match results::open(url, &settings, &shutdown).await? {
+            Some(results) => builder = builder.results(results),
+            None => return Ok(Exit::Warm.code()),
+        }
     }
     let worker = builder.build();
     *lock(outbox) = Some(worker.outbox());

@@ -316,6 +316,11 @@ impl Job {
         self.tell(py, Outcome::Succeeded(success), end)
     }
 
+    /// The task had succeeded before, and was not run: there is nothing to store or to show.
+    fn succeed_before(&self, py: Python<'_>) -> PyResult<()> {
+        self.tell(py, Outcome::Succeeded(Success { stored: true, ..Success::default() }), true)
+    }
+
     /// The task raised.
     #[expect(clippy::too_many_arguments, reason = "one flat call from Python, by keyword")]
     #[pyo3(signature = (*, exc_type, exc_module, exc_message, traceback, repr, expected = false, stored = false, end = true))]

@@ -20,6 +20,7 @@ mod json;
 mod loop_port;
 mod outcome;
 mod publish;
+mod results;
 mod settings;
 mod sink;
 mod thread_pool;

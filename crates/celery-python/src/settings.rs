@@ -1,11 +1,11 @@
 //! What Python says of the app and the command line, as one JSON object (`celery_oxide._settings.collect`).
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use celery_executor::{Kind, Limits};
 use celery_protocol::json::RawJson;
-use celery_scheduler::RateLimit;
+use celery_scheduler::{RateLimit, Zone};
 use celery_transport::{PriorityOrder, Queue};
 use celery_worker::{Config, Software, TaskSpec};
 use pyo3::exceptions::PyValueError;
@@ -21,7 +21,8 @@ pub(crate) struct Settings {
     pub(crate) hostname: String,
     pub(crate) versions: String,
     pub(crate) app: String,
-    pub(crate) broker_url: String,
+    /// The first is where tasks publish; all are consumed from.
+    pub(crate) broker_urls: Vec<String>,
     pub(crate) broker_transport_options: Map<String, Value>,
     pub(crate) broker_use_ssl: Option<Value>,
     pub(crate) broker_failover_strategy: Option<String>,
@@ -40,6 +41,10 @@ pub(crate) struct Settings {
     pub(crate) loop_concurrency: usize,
     pub(crate) sync_workers: usize,
     pub(crate) prefetch_multiplier: usize,
+    pub(crate) disable_prefetch: bool,
+    pub(crate) eta_task_limit: Option<usize>,
+    /// The name of a time zone, `local`, or nothing that says anything; and by how much it is ahead of UTC now.
+    pub(crate) timezone: (String, i32),
     /// `celery` or `high`.
     pub(crate) priority_order: String,
     /// In seconds; `None` parks nothing.
@@ -75,6 +80,7 @@ pub(crate) struct Settings {
     pub(crate) clock: u64,
     pub(crate) soft_shutdown_timeout: f64,
     pub(crate) soft_shutdown_on_idle: bool,
+    pub(crate) max_stuck: Option<usize>,
     pub(crate) tasks: Vec<TaskSettings>,
 }
 
@@ -116,6 +122,9 @@ impl Settings {
         let tasks = self.tasks.iter().map(TaskSettings::spec).collect::<PyResult<_>>()?;
         let mut config = Config::new(&*self.hostname, queues, tasks);
         config.prefetch_multiplier = self.prefetch_multiplier;
+        config.disable_prefetch = self.disable_prefetch;
+        config.eta_task_limit = self.eta_task_limit;
+        config.zone = self.zone();
         config.priority_order = self.priority_order()?;
         config.eta_park_after = self.eta_park_after.and_then(seconds);
         config.accept_content.clone_from(&self.accept_content);
@@ -143,8 +152,17 @@ impl Settings {
         config.revoke_expires = seconds(self.revoke_expires).unwrap_or_default();
         config.soft_shutdown_timeout = seconds(self.soft_shutdown_timeout).unwrap_or_default();
         config.soft_shutdown_on_idle = self.soft_shutdown_on_idle;
+        config.max_stuck = self.max_stuck;
         config.log_values = self.loglevel <= LogLevel::Info;
         Ok(config)
+    }
+
+    fn zone(&self) -> Zone {
+        let (name, offset) = &self.timezone;
+        let found = if name == "local" { Some(Zone::local()) } else { Zone::named(name) };
+        // A machine may know fewer zones than Python does, or other rules for its own.
+        let known = found.filter(|zone| zone.offset(SystemTime::now()) == *offset);
+        known.unwrap_or_else(|| Zone::fixed(*offset))
     }
 
     pub(crate) fn priority_order(&self) -> PyResult<PriorityOrder> {

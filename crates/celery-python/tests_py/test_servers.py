@@ -1,13 +1,14 @@
 """Where the servers are, as the engine is told."""
 
 import ssl
+from datetime import timedelta
 
 import pytest
 from celery import Celery
 
 from celery_oxide._entry import rust_keeps_results
 from celery_oxide._errors import SettingsError
-from celery_oxide._servers import broker_url, failover_strategy, result_options, transport_options, use_ssl
+from celery_oxide._servers import broker_url, broker_urls, failover_strategy, result_options, transport_options, use_ssl
 
 
 def conf(**settings):
@@ -57,6 +58,29 @@ def test_options():
         transport_options(
             conf(broker_transport_options={"credential_provider": object()}), "broker_transport_options"
         )
+
+
+def test_options_that_json_cannot_say():
+    given = {
+        "visibility_timeout": timedelta(hours=12),
+        "priority_steps": range(3),
+        "delivery_limit": None,
+        "client_name": None,
+    }
+    told = transport_options(conf(broker_transport_options=given), "broker_transport_options")
+    assert told == {"visibility_timeout": 43200.0, "priority_steps": [0, 1, 2], "delivery_limit": None}
+
+
+def test_several_brokers_at_a_time():
+    one = conf(broker_url="redis://a")
+    assert broker_urls(one, None) == ["redis://a"]
+    assert broker_urls(one, "redis://a") == ["redis://a"]
+    assert broker_urls(one, ["redis://a", "redis://b;redis://c"]) == ["redis://a", "redis://b;redis://c"]
+    more = conf(broker_url="redis://a", worker_extra_brokers=["redis://x"])
+    assert broker_urls(more, None) == ["redis://a", "redis://x"]
+    assert broker_urls(more, ["redis://a", "redis://b"]) == ["redis://a", "redis://b"]
+    with pytest.raises(SettingsError, match="worker_extra_brokers"):
+        broker_urls(conf(broker_url="redis://a", worker_extra_brokers="redis://x"), None)
 
 
 def test_timeouts_of_the_result_backend():

@@ -8,8 +8,10 @@ import uuid
 
 import pytest
 from kombu import Connection
+from kombu.exceptions import SerializerNotInstalled
 from kombu.serialization import registry
 from kombu.transport import TRANSPORT_ALIASES
+from kombu.utils import json
 
 pytest.importorskip("redis")
 
@@ -31,12 +33,16 @@ def test_priorities_are_not_clamped_to_9(given: int | None, kept: int) -> None:
     assert channel._get_message_priority(message, reverse=False) == kept
 
 
-def test_the_schemes_are_known_and_json_is_kombus() -> None:
+def test_the_schemes_are_known_and_no_serializer_is() -> None:
     assert Connection("valkey://localhost/3").get_transport_cls() is transport.Transport
     assert Connection("valkeys://localhost/3").get_transport_cls() is transport.SSLTransport
     assert TRANSPORT_ALIASES["redis"] == "kombu.transport.redis:Transport"
-    name, dumps, content_type, encoding = "json", *_kombu.json_as_it_is[:1], *_kombu.json_as_it_is[2:]
-    assert registry._encoders[name] == (content_type, encoding, dumps)
+    content_type = _kombu.no_serializer[2]
+    assert "celery-oxide-transports" not in registry._encoders
+    assert content_type not in registry._decoders
+    with pytest.raises(SerializerNotInstalled):
+        registry.dumps({}, "celery-oxide-transports")
+    assert registry._encoders["json"] == ("application/json", "utf-8", json.dumps)
 
 
 def test_only_tasks_are_sorted() -> None:

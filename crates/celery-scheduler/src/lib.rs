@@ -6,6 +6,7 @@ mod error;
 mod rate;
 mod revoked;
 mod timestamp;
+mod zone;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use due::DueQueue;
@@ -13,3 +14,4 @@ pub use error::Error;
 pub use rate::{RateLimit, TokenBucket};
 pub use revoked::Revoked;
 pub use timestamp::parse_timestamp;
+pub use zone::Zone;

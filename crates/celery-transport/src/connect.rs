@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    Error, PriorityOrder, Result, Transport,
+    Error, PriorityOrder, Result, Several, Transport,
     valkey::{self, Valkey},
 };
 
@@ -49,6 +49,24 @@ impl ConnectOptions {
     pub fn with_priority_order(mut self, order: PriorityOrder) -> Self {
         self.priority_order = order;
         self
+    }
+}
+
+/// The driver for all of `urls` at a time, the first being where tasks publish; each may be several that stand in for each
+/// other, as in [`connect()`].
+///
+/// # Errors
+///
+/// As [`connect()`], and [`Error::Url`] when there is none.
+pub fn connect_all(urls: &[impl AsRef<str>], options: &ConnectOptions) -> Result<Box<dyn Transport>> {
+    let mut transports = urls.iter().map(|url| connect(url.as_ref(), options)).collect::<Result<Vec<_>>>()?;
+    match transports.len() {
+        0 => Err(Error::Url { url: String::new(), reason: "no broker is given".to_owned() }),
+        1 => Ok(transports.remove(0)),
+        _ => {
+            let first = transports.remove(0);
+            Ok(Box::new(Several::new(first, transports)))
+        }
     }
 }
 

@@ -24,3 +24,20 @@ pub struct Statistics {
     /// another way.
     pub lease_timeout: Option<Duration>,
 }
+
+impl Statistics {
+    /// The sum of both, and the longer lease.
+    #[must_use]
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self {
+            fetches: self.fetches + other.fetches,
+            fetched: self.fetched + other.fetched,
+            settlements: self.settlements + other.settlements,
+            settled: self.settled + other.settled,
+            parked: self.parked + other.parked,
+            reconnects: self.reconnects + other.reconnects,
+            held: self.held + other.held,
+            lease_timeout: self.lease_timeout.max(other.lease_timeout),
+        }
+    }
+}

@@ -23,11 +23,20 @@ pub struct Broadcast {
     pub routing_key: String,
     /// The message, or what could not be read as one.
     pub message: Result<Message, Undecodable>,
+    /// Which of [several](crate::Several) brokers it came from: 0 is the first, or the only one.
+    pub broker: usize,
 }
 
 impl Broadcast {
     /// A `message` that was sent with `routing_key`.
     pub fn new(routing_key: impl Into<String>, message: Result<Message, Undecodable>) -> Self {
-        Self { routing_key: routing_key.into(), message }
+        Self { routing_key: routing_key.into(), message, broker: 0 }
+    }
+
+    /// Says which of several brokers it came from.
+    #[must_use]
+    pub fn from_broker(mut self, broker: usize) -> Self {
+        self.broker = broker;
+        self
     }
 }

@@ -120,6 +120,9 @@ pub struct Publication {
     pub routing_key: String,
     /// The message.
     pub message: Message,
+    /// Which of [several](crate::Several) brokers it goes to: 0 is the first, or the only one. A fanout exchange is on all
+    /// of them.
+    pub broker: usize,
 }
 
 impl Publication {
@@ -130,7 +133,15 @@ impl Publication {
             exchange_type: String::from("direct"),
             routing_key: routing_key.into(),
             message,
+            broker: 0,
         }
+    }
+
+    /// Says which of several brokers it goes to: the one whose command it answers.
+    #[must_use]
+    pub fn to_broker(mut self, broker: usize) -> Self {
+        self.broker = broker;
+        self
     }
 
     /// Says that the exchange is of another type: events and broadcasts go to `fanout` exchanges.

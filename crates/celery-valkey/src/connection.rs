@@ -94,6 +94,13 @@ impl Connection {
         self.shared.silence.notify_one();
     }
 
+    /// Nothing was heard on this connection for a while, and nothing was to be: the server is asked whether it is there. When
+    /// it does not say so, but says so on a new connection, this one is half open and given up. A server that is only slow
+    /// keeps it.
+    pub fn probe(&self) {
+        self.shared.probe.notify_one();
+    }
+
     /// Our error for an error text that a script returned as its reply.
     pub fn error_reply(&self, text: &str) -> Error {
         self.shared.error(failure::from_text(&self.shared.place(), text))
@@ -156,6 +163,8 @@ pub(crate) struct Shared {
     pub(crate) doubt: Notify,
     /// The server did not answer a command in time.
     pub(crate) silence: Notify,
+    /// It was not asked anything for a while.
+    pub(crate) probe: Notify,
 }
 
 struct State {
@@ -175,6 +184,7 @@ impl Shared {
             state: Mutex::new(State { place: Arc::clone(&server.place.shown), trouble: None }),
             doubt: Notify::new(),
             silence: Notify::new(),
+            probe: Notify::new(),
         }
     }
 

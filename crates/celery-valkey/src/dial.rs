@@ -97,7 +97,7 @@ pub(crate) async fn dial_server(place: &Place, settings: &Settings, as_master: b
     match about("role").as_deref() {
         Some(role) if as_master && role != "master" => Err(Error::Lost {
             url: place.shown.to_string(),
-            reason: format!("Sentinel says that it is the master, but it is a {role}"),
+            reason: format!("it is a {role}, where the master is needed"),
         }),
         _ => Ok(dialed),
     }

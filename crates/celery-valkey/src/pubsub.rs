@@ -124,6 +124,19 @@ impl PubSub {
         Ok(())
     }
 
+    /// Runs a command on the connection, `ask` being given the client. Its error is not the end of the connection.
+    ///
+    /// # Errors
+    ///
+    /// What the server answers, or [`Error::Lost`](crate::Error::Lost).
+    pub async fn ask<T, F: Future<Output = std::result::Result<T, fred::error::Error>>>(
+        &self,
+        ask: impl FnOnce(Client) -> F,
+    ) -> Result<T> {
+        let _gate = self.gate.lock().await;
+        ask(self.connection.client()).await.map_err(|error| self.connection.error(&error))
+    }
+
     /// Sends what was written down and waits until the server has done it.
     async fn confirm(&self, pipeline: Pipeline<Client>) -> Result<()> {
         let _: Result<(), _> = pipeline.ping(None).await;

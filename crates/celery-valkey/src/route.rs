@@ -62,7 +62,7 @@ impl Route {
         Self::new(Kind::One, Some(Arc::new(place)))
     }
 
-    /// To the first of several that answers.
+    /// To the first of several that answers and is no replica.
     pub(crate) fn among(places: Vec<Place>, order: Order) -> Self {
         let places: Vec<_> = places.into_iter().map(Arc::new).collect();
         let first = places.first().cloned();
@@ -114,7 +114,8 @@ impl Route {
         let Some(place) = place else {
             return Err(Error::Lost { url: String::new(), reason: "there is no server yet".to_owned() });
         };
-        let dialed = dial_server(&place, settings, self.is_asked_for()).await?;
+        // Where there is a choice, a server that cannot be written to is none.
+        let dialed = dial_server(&place, settings, self.has_others()).await?;
         Ok(Server { dialed, place, number })
     }
 
@@ -150,7 +151,7 @@ impl Route {
         self.chosen.borrow().place.as_ref().is_some_and(|chosen| chosen.endpoint == place.endpoint)
     }
 
-    /// Connects to the first of the others that answers.
+    /// Connects to the first of the others that answers and is no replica.
     async fn next(&self, settings: &Settings) -> Option<Server> {
         let Kind::Several { places, order } = &self.kind else { return None };
         let now = self.chosen.borrow().place.clone();
@@ -161,7 +162,7 @@ impl Route {
             others.sort_by_cached_key(|_| RandomState::new().build_hasher().finish());
         }
         for place in others {
-            match dial_server(place, settings, false).await {
+            match dial_server(place, settings, true).await {
                 Ok(dialed) => {
                     let number = self.choose(Arc::clone(place));
                     return Some(Server { dialed, place: Arc::clone(place), number });

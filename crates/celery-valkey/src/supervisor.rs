@@ -5,7 +5,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fred::prelude::{Client, ClientInterface, ClientLike, EventInterface};
+use fred::{
+    prelude::{Client, ClientInterface, ClientLike, EventInterface},
+    types::RespVersion,
+};
 use tokio::{
     sync::{broadcast::error::RecvError, watch},
     time::{Instant, sleep_until, timeout},
@@ -13,7 +16,7 @@ use tokio::{
 
 use crate::{
     connection::{Settings, Shared},
-    dial::Server,
+    dial::{Dial, Server, dial},
     failure,
     route::{Chosen, Route},
 };
@@ -24,6 +27,8 @@ const GRACE: Duration = Duration::from_secs(1);
 const ASK: Duration = Duration::from_millis(200);
 /// Between two looks for a server.
 const AGAIN: Duration = Duration::from_millis(500);
+/// How soon a server answers that is not busy.
+const PROMPT: Duration = Duration::from_secs(1);
 /// How long to wait for a connection that is made anew; its making goes on after that.
 const ANEW: Duration = Duration::from_secs(1);
 
@@ -54,9 +59,11 @@ async fn watch_over(
     let mut reconnects = client.reconnect_rx();
     // When to look for another server, and when the server was doubted last.
     let (mut look, mut doubted) = (None::<Instant>, None::<Instant>);
+    // It says that it is a replica.
+    let mut demoted = false;
     let patience = if route.is_asked_for() { ASK } else { GRACE };
     set_name(client, name).await;
-    let silence = give_up_when_silent(shared, client, settings);
+    let silence = give_up_when_silent(shared, server, settings);
     tokio::pin!(silence);
     loop {
         if changes.borrow_and_update().number != server.number {
@@ -89,8 +96,8 @@ async fn watch_over(
             () = shared.doubt.notified() => {
                 if doubted.is_none_or(|doubted| doubted.elapsed() > ANEW) {
                     doubted = Some(Instant::now());
-                    if route.is_asked_for() {
-                        look = Some(Instant::now());
+                    if route.has_others() {
+                        (look, demoted) = (Some(Instant::now()), true);
                     } else {
                         give_up(client).await;
                     }
@@ -100,14 +107,17 @@ async fn watch_over(
             () = &mut silence => {}
             () = sleep_until(look.unwrap_or_else(Instant::now)), if look.is_some() => {
                 look = None;
-                if client.is_connected() && !route.is_asked_for() {
+                if client.is_connected() && !route.is_asked_for() && !demoted {
                     continue;
                 }
                 match route.leave(server.number, settings).await {
                     Ok(Some(next)) => return next,
+                    // Nobody else is the master: perhaps the same name leads to another server by now.
+                    Ok(None) if demoted && !route.is_asked_for() => give_up(client).await,
                     Ok(None) => {}
                     Err(error) => tracing::debug!("{error}"),
                 }
+                demoted = false;
                 if !client.is_connected() {
                     look = Some(Instant::now() + AGAIN);
                 }
@@ -116,15 +126,38 @@ async fn watch_over(
     }
 }
 
-/// Gives a connection up on which a command and then a `PING` had no answer in time. The client library counts from what
-/// it wrote last, and so never does as long as somebody writes.
-async fn give_up_when_silent(shared: &Shared, client: &Client, settings: &Settings) {
+/// Gives a connection up on which a command and then a `PING` had no answer in time; the client library counts from what
+/// it wrote last, and so never does as long as somebody writes. Or one on which nothing was asked, when a `PING` has no
+/// answer there and another connection does: who only listens must notice sooner, and must not take a slow server for a
+/// dead one.
+async fn give_up_when_silent(shared: &Shared, server: &Server, settings: &Settings) {
+    let client = &server.dialed.client;
     loop {
-        shared.silence.notified().await;
-        let answer = timeout(settings.command_timeout / 2, client.ping::<()>(None));
-        if client.is_connected() && !matches!(answer.await, Ok(Ok(()))) {
-            give_up(client).await;
+        let is_idle = tokio::select! {
+            () = shared.silence.notified() => false,
+            () = shared.probe.notified() => true,
+        };
+        let patience = if is_idle { PROMPT } else { settings.command_timeout / 2 };
+        while client.is_connected() && !answers(client, patience).await {
+            if !is_idle || (is_there(server, settings).await && !answers(client, PROMPT / 2).await) {
+                give_up(client).await;
+                break;
+            }
         }
+    }
+}
+
+/// Whether the server says in time that it is there.
+async fn answers(client: &Client, patience: Duration) -> bool {
+    matches!(timeout(patience, client.ping::<()>(None)).await, Ok(Ok(())))
+}
+
+/// Whether the server is there for who comes new.
+async fn is_there(server: &Server, settings: &Settings) -> bool {
+    let how = Dial { version: RespVersion::RESP3, keeps: false };
+    match dial(&server.place, settings, &how).await {
+        Ok(dialed) => answers(&dialed.client, PROMPT).await,
+        Err(_) => false,
     }
 }
 

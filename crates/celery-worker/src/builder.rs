@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::complete::{Completer, settle_at_once};
 use crate::consumed::Consumed;
 use crate::control::{self, Panel};
-use crate::credit::Credit;
+use crate::credit::{Credit, Policy};
 use crate::engine::{Engine, Watch};
 use crate::events::{self, Dispatcher, Gauges, Heartbeat, Origin};
 use crate::fetch::Fetcher;
@@ -212,13 +212,23 @@ impl Worker {
 
         let executor = Executor::new(loops, threads, events);
         let slots = [Kind::Async, Kind::Sync].map(|kind| executor.load(kind).slots);
+        let kinds: Vec<Kind> = [Kind::Async, Kind::Sync]
+            .into_iter()
+            .filter(|kind| config.tasks.iter().any(|task| task.kind == *kind))
+            .collect();
+        let policy = match config.disable_prefetch {
+            true => Policy::NoPrefetch { kinds: [Kind::Async, Kind::Sync].map(|kind| kinds.contains(&kind)) },
+            false => {
+                Policy::Prefetch { multiplier: config.prefetch_multiplier, look_ahead: config.look_ahead }
+            }
+        };
         let engine = Engine {
             fetcher: Fetcher::spawn(consumer, shutdown.clone()),
             asks,
             asking,
             neighbors,
             intake: Intake::new(&config),
-            credit: Credit::new(slots, config.prefetch_multiplier, config.look_ahead),
+            credit: Credit::new(slots, policy),
             later: DueQueue::new(),
             parking,
             rates: RateLimits::new(&config.tasks, clock.now()),
@@ -228,10 +238,7 @@ impl Worker {
             completer,
             settler,
             backlog,
-            kinds: [Kind::Async, Kind::Sync]
-                .into_iter()
-                .filter(|kind| config.tasks.iter().any(|task| task.kind == *kind))
-                .collect(),
+            kinds,
             totals: vec![0; config.tasks.len()],
             gauges,
             events: dispatcher.clone(),

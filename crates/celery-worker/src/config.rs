@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use celery_executor::{Kind, Limits};
 use celery_protocol::json::RawJson;
-use celery_scheduler::RateLimit;
+use celery_scheduler::{RateLimit, Zone};
 use celery_transport::{PriorityOrder, Queue};
 
 pub use crate::events::Software;
@@ -25,6 +25,12 @@ pub struct Config {
     pub prefetch_multiplier: usize,
     /// `worker_priority_order`: which lists of a queue are served first. The transport has to be told as well.
     pub priority_order: PriorityOrder,
+    /// `worker_disable_prefetch`: nothing is held that has no slot; a task counts until it has ended.
+    pub disable_prefetch: bool,
+    /// `worker_eta_task_limit`: how many tasks may wait here for their ETA. With so many nothing is fetched.
+    pub eta_task_limit: Option<usize>,
+    /// `timezone`: the zone in which results say when they were done.
+    pub zone: Zone,
     /// How many messages may be held beyond one kind's prefetch credit to find work for the other kind.
     pub look_ahead: usize,
     /// `worker_eta_park_after`: a task that is due later than this waits in the broker, where that can keep it; `None`: in the
@@ -73,6 +79,8 @@ pub struct Config {
     pub soft_shutdown_timeout: Duration,
     /// `worker_enable_soft_shutdown_on_idle`: whether it waits as long when nothing runs.
     pub soft_shutdown_on_idle: bool,
+    /// With more tasks than this that go on after they were given up, the worker starts again; `None` never does.
+    pub max_stuck: Option<usize>,
     /// Whether the `repr` of return values is wanted for the log.
     pub log_values: bool,
 }
@@ -85,6 +93,9 @@ impl Config {
             queues,
             tasks,
             prefetch_multiplier: 4,
+            disable_prefetch: false,
+            eta_task_limit: None,
+            zone: Zone::default(),
             priority_order: PriorityOrder::Celery,
             look_ahead: 256,
             eta_park_after: Some(Duration::from_secs(60)),
@@ -113,6 +124,7 @@ impl Config {
             revoke_expires: Duration::from_secs(10_800),
             soft_shutdown_timeout: Duration::ZERO,
             soft_shutdown_on_idle: false,
+            max_stuck: Some(64),
             log_values: true,
         }
     }

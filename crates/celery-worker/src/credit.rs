@@ -12,30 +12,47 @@ const UNBOUNDED: usize = usize::MAX / 4;
 /// The messages held, by kind, against what may be held.
 #[derive(Debug)]
 pub(crate) struct Credit {
+    policy: Policy,
     allowed: [usize; 2],
     held: [usize; 2],
-    look_ahead: usize,
+}
+
+/// How much may be held for the slots there are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Policy {
+    /// So many times the slots, and a look-ahead. A multiplier of 0 is no bound. What is acknowledged is not held any more.
+    Prefetch { multiplier: usize, look_ahead: usize },
+    /// One for each slot, of the kinds there are, until its task has ended. So what is fetched has a slot, of whichever
+    /// kind it is.
+    NoPrefetch { kinds: [bool; 2] },
 }
 
 impl Credit {
-    /// `slots` of async and sync tasks; a multiplier of 0 is no bound.
-    pub(crate) fn new(slots: [usize; 2], multiplier: usize, look_ahead: usize) -> Self {
-        let allowed = slots.map(|slots| match multiplier {
-            0 => UNBOUNDED,
-            _ => slots * multiplier,
-        });
-        Self { allowed, held: [0; 2], look_ahead }
+    /// `slots` of async and sync tasks.
+    pub(crate) fn new(slots: [usize; 2], policy: Policy) -> Self {
+        let allowed = match policy {
+            Policy::Prefetch { multiplier: 0, .. } => [UNBOUNDED; 2],
+            Policy::Prefetch { multiplier, .. } => slots.map(|slots| slots * multiplier),
+            Policy::NoPrefetch { kinds: [runs_async, runs_sync] } => {
+                [if runs_async { slots[0] } else { UNBOUNDED }, if runs_sync { slots[1] } else { UNBOUNDED }]
+            }
+        };
+        Self { policy, allowed, held: [0; 2] }
     }
 
     /// The slots have changed.
-    pub(crate) fn resize(&mut self, slots: [usize; 2], multiplier: usize) {
-        self.allowed = Self::new(slots, multiplier, self.look_ahead).allowed;
+    pub(crate) fn resize(&mut self, slots: [usize; 2]) {
+        self.allowed = Self::new(slots, self.policy).allowed;
+    }
+
+    /// Whether a message is held until its task has ended, even if it was acknowledged before.
+    pub(crate) fn is_held_to_the_end(&self) -> bool {
+        matches!(self.policy, Policy::NoPrefetch { .. })
     }
 
     /// How many messages may be held, without the look-ahead; 0 for no bound.
     pub(crate) fn allowed(&self) -> usize {
-        let sum = self.allowed[0] + self.allowed[1];
-        if sum >= UNBOUNDED { 0 } else { sum }
+        self.allowed.iter().filter(|&&allowed| allowed < UNBOUNDED).sum()
     }
 
     pub(crate) fn take(&mut self, kind: Kind) {
@@ -50,7 +67,11 @@ impl Credit {
     pub(crate) fn available(&self) -> usize {
         let free = |kind: usize| self.allowed[kind].saturating_sub(self.held[kind]);
         let over = |kind: usize| self.held[kind].saturating_sub(self.allowed[kind]);
-        let ahead = self.look_ahead.saturating_sub(over(0) + over(1));
+        let look_ahead = match self.policy {
+            Policy::Prefetch { look_ahead, .. } => look_ahead,
+            Policy::NoPrefetch { .. } => 0,
+        };
+        let ahead = look_ahead.saturating_sub(over(0) + over(1));
         (free(0) + free(1)).min(free(0).min(free(1)) + ahead)
     }
 
@@ -72,17 +93,21 @@ fn index(kind: Kind) -> usize {
 mod tests {
     use super::*;
 
+    fn prefetch(slots: [usize; 2], look_ahead: usize) -> Credit {
+        Credit::new(slots, Policy::Prefetch { multiplier: 4, look_ahead })
+    }
+
     #[test]
     fn both_kinds_free() {
-        let credit = Credit::new([10, 2], 4, 256);
+        let credit = prefetch([10, 2], 256);
         assert_eq!(credit.available(), 48);
-        let narrow = Credit::new([10, 2], 4, 0);
+        let narrow = prefetch([10, 2], 0);
         assert_eq!(narrow.available(), 8, "without look-ahead, as many as either kind could take");
     }
 
     #[test]
     fn a_flood_of_one_kind_is_bounded_by_the_look_ahead() {
-        let mut credit = Credit::new([1000, 2], 4, 256);
+        let mut credit = prefetch([1000, 2], 256);
         let mut held = 0;
         while credit.available() > 0 {
             for _ in 0..credit.available() {
@@ -93,5 +118,18 @@ mod tests {
         assert_eq!(held, 8 + 256);
         credit.give_back(Kind::Sync);
         assert_eq!(credit.available(), 1);
+    }
+
+    #[test]
+    fn without_prefetch_what_is_fetched_has_a_slot() {
+        let mut both = Credit::new([10, 2], Policy::NoPrefetch { kinds: [true, true] });
+        assert_eq!((both.available(), both.allowed()), (2, 12));
+        both.take(Kind::Sync);
+        both.take(Kind::Sync);
+        assert_eq!(both.available(), 0, "the next may be one for a thread");
+        let mut sync_only = Credit::new([10, 2], Policy::NoPrefetch { kinds: [false, true] });
+        assert_eq!((sync_only.available(), sync_only.allowed()), (2, 2));
+        sync_only.take(Kind::Sync);
+        assert_eq!(sync_only.available(), 1);
     }
 }

@@ -37,35 +37,47 @@ impl Neighbors {
     /// Tells them what is `revoked` here, and gives the ids that they know to be.
     pub(crate) async fn sync(&self, revoked: Vec<String>) -> Vec<String> {
         tracing::info!("mingle: searching for neighbors");
-        let replies = match self.hello(revoked).await {
-            Ok(replies) => replies,
+        match self.hello(revoked).await {
+            Ok(replies) => self.learn(&replies),
             Err(error) => {
                 tracing::warn!("mingle: the other workers cannot be asked: {error}");
-                return Vec::new();
+                Vec::new()
             }
-        };
+        }
+    }
+
+    /// The same beside the engine, which is told of what is revoked, as soon as the broker is there.
+    pub(crate) fn sync_again(&self, revoked: Vec<String>, engine: mpsc::Sender<Ask>) {
+        let neighbors = self.clone();
+        tokio::spawn(async move {
+            let replies = loop {
+                // The connection on which commands are heard has to be back first.
+                tokio::time::sleep(PATIENCE).await;
+                match neighbors.hello(revoked.clone()).await {
+                    Ok(replies) => break replies,
+                    Err(_) if engine.is_closed() => return,
+                    Err(error) => tracing::debug!("mingle: the other workers cannot be asked yet: {error}"),
+                }
+            };
+            // The engine may have ended.
+            let _ = engine.send(Ask::Revoked(neighbors.learn(&replies))).await;
+        });
+    }
+
+    /// The ids that are revoked elsewhere; the clock goes past those of the others.
+    fn learn(&self, replies: &[HelloReply]) -> Vec<String> {
         if replies.is_empty() {
             tracing::info!("mingle: all alone");
             return Vec::new();
         }
         tracing::info!("mingle: sync with {} nodes", replies.len());
         let mut ids = Vec::new();
-        for reply in &replies {
+        for reply in replies {
             self.lamport.adjust(reply.clock);
             ids.extend(reply.revoked.iter().flat_map(RevokedIds::ids).map(str::to_owned));
         }
         tracing::info!("mingle: sync complete");
         ids
-    }
-
-    /// The same beside the engine, which is told of what is revoked.
-    pub(crate) fn sync_again(&self, revoked: Vec<String>, engine: mpsc::Sender<Ask>) {
-        let neighbors = self.clone();
-        tokio::spawn(async move {
-            let ids = neighbors.sync(revoked).await;
-            // The engine may have ended.
-            let _ = engine.send(Ask::Revoked(ids)).await;
-        });
     }
 
     async fn hello(&self, revoked: Vec<String>) -> Result<Vec<HelloReply>, String> {

@@ -9,6 +9,7 @@ use celery_executor::{Failure, Outcome};
 use celery_protocol::result::RevokedReason;
 use celery_protocol::{ExceptionInfo, Extended, ResultMeta, State, iso8601};
 use celery_results::StoreResult;
+use celery_scheduler::Zone;
 
 use crate::Config;
 use crate::in_flight::InFlight;
@@ -21,6 +22,7 @@ pub(crate) struct Reporter {
     hostname: String,
     expires: Option<Duration>,
     extended: bool,
+    zone: Zone,
 }
 
 /// A result before it is encoded.
@@ -37,6 +39,7 @@ impl Reporter {
             hostname: config.hostname.clone(),
             expires: config.result_expires,
             extended: config.result_extended,
+            zone: config.zone.clone(),
         }
     }
 
@@ -115,7 +118,7 @@ impl Reporter {
             }
         };
         let result = exception.encode();
-        let date_done = iso8601(now);
+        let date_done = local(&self.zone, now);
         let mut meta = ResultMeta::new(&headers.id, state, &result);
         meta.date_done = Some(&date_done);
         meta.group_id = headers.group.as_deref();
@@ -126,7 +129,7 @@ impl Reporter {
     /// A task that is revoked wherever its message is (`celery/worker/control.py: _revoke`).
     pub(crate) fn revoked(&self, id: &str, now: SystemTime) -> StoreResult {
         let result = ExceptionInfo::task_revoked(RevokedReason::Revoked).encode();
-        let date_done = iso8601(now);
+        let date_done = local(&self.zone, now);
         let mut meta = ResultMeta::new(id, State::Revoked, &result);
         meta.date_done = Some(&date_done);
         StoreResult::new(id, Bytes::from(meta.encode()), self.expires).unless_begun()
@@ -156,7 +159,7 @@ impl Reporter {
 
     fn store(&self, in_flight: &InFlight, meta: &Meta<'_>, now: SystemTime) -> StoreResult {
         let headers = &in_flight.headers;
-        let date_done = meta.state.is_ready().then(|| iso8601(now));
+        let date_done = meta.state.is_ready().then(|| local(&self.zone, now));
         let mut encoded = ResultMeta::new(&headers.id, meta.state.clone(), meta.result);
         encoded.traceback = meta.traceback;
         encoded.children = meta.children;
@@ -176,6 +179,20 @@ impl Reporter {
         });
         StoreResult::new(headers.id.as_str(), Bytes::from(encoded.encode()), self.expires)
     }
+}
+
+/// A moment as Python's `datetime.isoformat()` writes it for a zone (`celery/app/base.py: Celery.now`).
+fn local(zone: &Zone, moment: SystemTime) -> String {
+    let offset = zone.offset(moment);
+    let ahead = Duration::from_secs(u64::from(offset.unsigned_abs()));
+    let shifted = if offset < 0 { moment.checked_sub(ahead) } else { moment.checked_add(ahead) };
+    let mut text = iso8601(shifted.unwrap_or(moment));
+    if offset != 0 {
+        let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.unsigned_abs() / 60);
+        text.truncate(text.len() - "+00:00".len());
+        text.push_str(&format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60));
+    }
+    text
 }
 
 /// An exception as it is stored.
@@ -249,5 +266,21 @@ pub(crate) fn log_ended(in_flight: &InFlight, outcome: &Outcome) {
             tracing::error!("Hard time limit ({}s) exceeded for {name}[{id}]", limit.as_secs_f64());
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    /// From Python: `datetime.fromtimestamp(seconds, zone).isoformat()`.
+    #[test]
+    fn moments_in_zones() {
+        let moment = UNIX_EPOCH + Duration::from_micros(1_795_349_596_025_307);
+        assert_eq!(local(&Zone::default(), moment), "2026-11-22T12:13:16.025307+00:00");
+        assert_eq!(local(&Zone::fixed(19_800), moment), "2026-11-22T17:43:16.025307+05:30");
+        assert_eq!(local(&Zone::fixed(-12_600), UNIX_EPOCH), "1969-12-31T20:30:00-03:30");
     }
 }

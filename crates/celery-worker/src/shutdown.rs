@@ -2,11 +2,14 @@
 //!
 //! TERM or INT once is warm: no more is fetched, what has not started goes back, what runs may finish. TERM or INT
 //! again, or QUIT, is cold: what runs is cancelled and given back if it is not acknowledged; before that it may run on
-//! for `worker_soft_shutdown_timeout`, which one more signal cuts short.
+//! for `worker_soft_shutdown_timeout`, which one more signal cuts short. HUP is a warm shutdown after which the process
+//! starts again, unless it has a terminal, which may just have been closed.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Where a worker is in its life.
@@ -45,11 +48,18 @@ impl Exit {
 
 /// Asks a worker to end, and tells where it is. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Shutdown(Arc<watch::Sender<Phase>>);
+pub struct Shutdown(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    phase: watch::Sender<Phase>,
+    restart: AtomicBool,
+}
 
 impl Default for Shutdown {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(Phase::Starting)))
+        let state = State { phase: watch::Sender::new(Phase::Starting), restart: AtomicBool::new(false) };
+        Self(Arc::new(state))
     }
 }
 
@@ -64,6 +74,18 @@ impl Shutdown {
         self.advance(Phase::Warm);
     }
 
+    /// Asks for a warm shutdown after which the process starts again. Who runs the worker sees to that:
+    /// [`wants_restart`](Self::wants_restart).
+    pub fn restart(&self) {
+        self.0.restart.store(true, Ordering::Release);
+        self.warm();
+    }
+
+    /// Whether the process is to start again: not after a cold shutdown.
+    pub fn wants_restart(&self) -> bool {
+        self.0.restart.load(Ordering::Acquire) && self.phase() < Phase::Soft
+    }
+
     /// Asks for a cold shutdown, soft first where that is configured. Asked again: at once.
     pub fn cold(&self) {
         self.advance(if self.phase() >= Phase::Soft { Phase::Cold } else { Phase::Soft });
@@ -71,17 +93,17 @@ impl Shutdown {
 
     /// The phases as they come.
     pub fn phases(&self) -> watch::Receiver<Phase> {
-        self.0.subscribe()
+        self.0.phase.subscribe()
     }
 
     /// The phase now.
     pub fn phase(&self) -> Phase {
-        *self.0.borrow()
+        *self.0.phase.borrow()
     }
 
     /// Goes on to a later phase; an earlier one is no news.
     pub(crate) fn advance(&self, to: Phase) {
-        self.0.send_if_modified(|phase| {
+        self.0.phase.send_if_modified(|phase| {
             let later = to > *phase;
             if later {
                 *phase = to;
@@ -93,7 +115,7 @@ impl Shutdown {
     /// Waits until the phase is at least `phase`.
     pub(crate) async fn reached(&self, phase: Phase) {
         // The sender lives in `self`, so waiting cannot fail.
-        let _ = self.0.subscribe().wait_for(|now| *now >= phase).await;
+        let _ = self.0.phase.subscribe().wait_for(|now| *now >= phase).await;
     }
 
     /// Turns the signals of this process into stages until the runtime ends. Call it on a tokio runtime.
@@ -105,6 +127,8 @@ impl Shutdown {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut quit = signal(SignalKind::quit())?;
+        let mut hangup =
+            if std::io::stdout().is_terminal() { None } else { Some(signal(SignalKind::hangup())?) };
         // billiard.common: REMAP_SIGTERM=SIGQUIT makes TERM as urgent as QUIT.
         let remapped = std::env::var("REMAP_SIGTERM").is_ok_and(|to| to == "SIGQUIT");
         let shutdown = self.clone();
@@ -114,6 +138,11 @@ impl Shutdown {
                     _ = terminate.recv() => (remapped, false),
                     _ = interrupt.recv() => (false, true),
                     _ = quit.recv() => (true, false),
+                    () = received(&mut hangup) => {
+                        tracing::warn!("Restarting celery worker ({})", command_line());
+                        shutdown.restart();
+                        continue;
+                    }
                 };
                 let before = shutdown.phase();
                 if urgent || before >= Phase::Warm {
@@ -137,4 +166,18 @@ impl Shutdown {
         });
         Ok(())
     }
+}
+
+/// Waits for the signal, or for ever.
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn command_line() -> String {
+    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
 }

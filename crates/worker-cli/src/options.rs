@@ -52,9 +52,10 @@ pub struct App {
     /// The Celery app: `module`, `module:attribute` or `package`
     #[arg(short = 'A', long, env = "APP", global = true, value_name = "APP")]
     pub app: Option<String>,
-    /// The broker URL, instead of CELERY_BROKER_URL and the app's
+    /// The broker URL, instead of CELERY_BROKER_URL and the app's; a worker consumes from each that is given, and its
+    /// tasks publish to the first
     #[arg(short = 'b', long, env = "BROKER_URL", hide_env_values = true, global = true, value_name = "URL")]
-    pub broker: Option<String>,
+    pub broker: Vec<String>,
     /// The result backend URL, instead of CELERY_RESULT_BACKEND and the app's
     #[arg(long, env = "RESULT_BACKEND", hide_env_values = true, global = true, value_name = "URL")]
     pub result_backend: Option<String>,
@@ -136,6 +137,9 @@ pub struct WorkerOptions {
     /// Messages held per slot; 0 is no bound
     #[arg(long, value_name = "N", help_heading = "Worker")]
     pub prefetch_multiplier: Option<u32>,
+    /// Hold no message that has no slot
+    #[arg(long, help_heading = "Worker")]
+    pub disable_prefetch: bool,
     /// Send task events
     #[arg(short = 'E', long = "task-events", visible_alias = "events", help_heading = "Worker")]
     pub task_events: bool,
@@ -209,9 +213,6 @@ pub(crate) struct StockOptions {
     /// Recycle processes by memory
     #[arg(long)]
     pub(crate) max_memory_per_child: Option<u64>,
-    /// Fetch only when a slot is free
-    #[arg(long)]
-    pub(crate) disable_prefetch: bool,
     /// Run a beat in the worker
     #[arg(short = 'B', long)]
     pub(crate) beat: bool,
@@ -298,13 +299,21 @@ mod tests {
              --without-gossip --loop-workers=1 --loop-concurrency=1000 -n w1@%h --time-limit 60",
         );
         assert_eq!(app.app.as_deref(), Some("proj"));
-        assert_eq!(app.broker.as_deref(), Some("redis://h/1"));
+        assert_eq!(app.broker, ["redis://h/1"]);
         assert_eq!(options.queues, ["a", "b"]);
         assert_eq!(options.exclude_queues, ["c"]);
         assert_eq!(options.loop_concurrency, Some(1000));
         assert_eq!(options.loglevel, LogLevel::Info);
         assert_eq!(options.time_limit, Some(60.0));
         assert!(options.purge && options.task_events && options.without_gossip);
+    }
+
+    #[test]
+    fn brokers_may_be_several() {
+        let (app, _) = worker("worker-cli -A proj -b redis://a;redis://b -b valkey://c worker");
+        assert_eq!(app.broker, ["redis://a;redis://b", "valkey://c"]);
+        let (app, _) = worker("worker-cli -A proj worker -b redis://a -b redis://b");
+        assert_eq!(app.broker, ["redis://a", "redis://b"]);
     }
 
     #[test]

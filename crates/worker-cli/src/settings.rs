@@ -111,7 +111,7 @@ fn from_environment(name: &str) -> Option<String> {
 fn broker_url(urls: &App) -> Option<String> {
     let read =
         || from_environment("CELERY_BROKER_READ_URL").or_else(|| from_environment("CELERY_BROKER_URL"));
-    urls.broker.clone().or_else(read)
+    urls.broker.first().cloned().or_else(read)
 }
 
 /// The option, then what Celery itself reads (`celery/app/utils.py: Settings.result_backend`).
@@ -152,7 +152,7 @@ mod tests {
 
     fn gather(app: Value, given: &[&str]) -> Result<Settings, String> {
         let given: Vec<_> = given.iter().map(|&option| option.to_owned()).collect();
-        let urls = App { broker: Some("redis://given/0".to_owned()), ..App::default() };
+        let urls = App { broker: vec!["redis://given/0".to_owned()], ..App::default() };
         Settings::gather(app.as_object().unwrap().clone(), &urls, &given)
     }
 

@@ -33,11 +33,6 @@ pub fn unsupported(options: &WorkerOptions) -> Vec<String> {
             "--max-memory-per-child",
             "there are no child processes to recycle",
         ),
-        (
-            stock.disable_prefetch,
-            "--disable-prefetch",
-            "use --prefetch-multiplier=1, which holds one message a slot",
-        ),
         (stock.beat, "-B", "run `celery beat` beside the worker"),
         (stock.schedule_filename.is_some(), "-s", "run `celery beat` beside the worker"),
         (stock.scheduler.is_some(), "--scheduler", "run `celery beat` beside the worker"),

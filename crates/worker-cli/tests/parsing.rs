@@ -23,7 +23,7 @@ fn refused(line: &str) -> String {
 #[test]
 fn status() {
     let cli = read("worker-cli -b redis://h/1 status -t 2.5 -d w1@h,w2@h -j -o broker_use_ssl=true -o a.b=c");
-    assert_eq!(cli.app.broker.as_deref(), Some("redis://h/1"));
+    assert_eq!(cli.app.broker, ["redis://h/1"]);
     let Command::Status(options) = cli.command else { panic!("another command") };
     assert_eq!(options.asking.timeout, Duration::from_millis(2500));
     assert_eq!(options.asking.destination, ["w1@h", "w2@h"]);

@@ -3,10 +3,13 @@
 import asyncio
 import json
 import os
+import signal
 import time
 
 import redis
 from celery import Celery
+
+STARTED = time.time()
 
 app = Celery("basic", broker=os.environ.get("BROKER_URL"), backend=os.environ.get("RESULT_URL"))
 app.conf.update(broker_connection_retry_on_startup=True, **json.loads(os.environ.get("SETTINGS", "{}")))
@@ -100,4 +103,14 @@ def again(self):
 @app.task
 def environment():
     """What the options of the worker changed."""
-    return {"cwd": os.getcwd(), "pid": os.getpid()}
+    return {"cwd": os.getcwd(), "pid": os.getpid(), "started": STARTED}
+
+
+@app.task(acks_late=True)
+def end_the_worker(name):
+    """Takes its worker with it, unless it was told otherwise meanwhile."""
+    note("attempts", name)
+    with redis.Redis.from_url(os.environ["NOTES_URL"]) as notes:
+        if notes.get("harmless"):
+            return name
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -52,6 +52,23 @@ async def touch_async(n):
 
 
 @app.task
+def through(n):
+    """As long as the test says."""
+    mark("S", n)
+    time.sleep(float(os.environ["THROUGH"]))
+    mark("E", n)
+    return n
+
+
+@app.task
+async def through_async(n):
+    mark("S", n)
+    await asyncio.sleep(float(os.environ["THROUGH"]))
+    mark("E", n)
+    return n
+
+
+@app.task
 def last(n, seconds):
     mark("S", n)
     time.sleep(seconds)

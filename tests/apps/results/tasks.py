@@ -136,3 +136,19 @@ def system_exit():
 @app.task
 async def takes_two(x, y):
     return x + y
+
+
+def exit_unless_redelivered(task):
+    if not task.request.delivery_info["redelivered"]:
+        raise SystemExit(3)
+    return "again"
+
+
+@app.task(bind=True, acks_late=True, reject_on_worker_lost=True)
+def exits_once(self):
+    return exit_unless_redelivered(self)
+
+
+@app.task(bind=True, acks_late=True, reject_on_worker_lost=True)
+async def exits_once_async(self):
+    return exit_unless_redelivered(self)

@@ -1,5 +1,7 @@
 //! Servers of one test.
 
+mod sentinel;
 mod server;
 
+pub use sentinel::{MASTER, Sentinel};
 pub use server::{PROGRAM, RedisServer, free_port};

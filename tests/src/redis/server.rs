@@ -55,10 +55,22 @@ impl RedisServer {
         Self::launch(None, &[&FORGETFUL, arguments].concat())
     }
 
-    fn launch(password: Option<String>, arguments: &[&str]) -> Result<Self> {
+    /// Starts a server on a port that was found to be free.
+    pub fn start_at(port: u16) -> Result<Self> {
+        let mut server = Self::new(None, &FORGETFUL)?;
+        server.port = port;
+        server.start_again()?;
+        Ok(server)
+    }
+
+    fn new(password: Option<String>, arguments: &[&str]) -> Result<Self> {
         let folder = paths::scratch("redis-")?;
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let mut server = Self { child: None, port: 0, password, arguments, folder };
+        Ok(Self { child: None, port: 0, password, arguments, folder })
+    }
+
+    fn launch(password: Option<String>, arguments: &[&str]) -> Result<Self> {
+        let mut server = Self::new(password, arguments)?;
         for _ in 0..ATTEMPTS {
             server.port = free_port()?;
             if server.start_again().is_ok() {
@@ -126,6 +138,11 @@ impl RedisServer {
         Ok(())
     }
 
+    /// Whether it was started and not stopped or killed since.
+    pub fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
     /// The port it listens on.
     pub fn port(&self) -> u16 {
         self.port
@@ -164,6 +181,6 @@ pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-fn program() -> OsString {
+pub(super) fn program() -> OsString {
     std::env::var_os(PROGRAM).unwrap_or_else(|| "redis-server".into())
 }

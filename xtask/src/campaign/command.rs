@@ -4,12 +4,14 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use celery_oxide_tests::crash::Trouble;
+use celery_oxide_tests::faults::Fault;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::campaign::report::Report;
-use crate::campaign::{crash, end_to_end, idle, lease};
+use crate::campaign::{crash, end_to_end, faults, fleet, idle, lease, rolling};
 use crate::fuzz::{self, Fuzz};
+use crate::neighbours;
 use crate::prepare::wheel::Profile;
 use crate::prepare::{environment, packages};
 use crate::record::Record;
@@ -47,6 +49,15 @@ pub(crate) struct Campaign {
     /// How long the tasks and ETAs are that outlast their lease.
     #[arg(long, default_value_t = 10.0)]
     pub(crate) minutes: f64,
+    /// How often each fault comes.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) rounds: usize,
+    /// Only these faults.
+    #[arg(long, value_delimiter = ',', default_values_t = Fault::ALL)]
+    pub(crate) fault: Vec<Fault>,
+    /// By what all times of the mixed fleet are multiplied.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) scale: f64,
     /// How many workers are idle.
     #[arg(long, default_value_t = 50)]
     pub(crate) workers: usize,
@@ -85,10 +96,18 @@ enum Part {
     Fuzz,
     /// `acks_late` tasks while workers, servers and connections are killed.
     Crash,
+    /// What servers and networks do to a worker, one fault at a time.
+    Faults,
     /// Tasks and ETAs that outlast their lease and the visibility timeout.
     Lease,
+    /// Stock workers and ours on one queue, replaced at random, then stock workers only.
+    Fleet,
     /// What idle workers cost the server, and a task among them.
     Idle,
+    /// Workers that are replaced one after the other under load.
+    Rolling,
+    /// Clients of celery-redis-plus and celery-asyncio.
+    Neighbours,
 }
 
 #[expect(clippy::print_stdout, reason = "the result of the command")]
@@ -105,8 +124,15 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
                 Report { passed, failed, ..Report::new("fuzz", table) }
             }
             Part::Crash => crash::run(command, steps)?,
+            Part::Faults => faults::run(command, steps)?,
             Part::Lease => lease::run(command, steps)?,
+            Part::Fleet => fleet::run(command, steps)?,
             Part::Idle => idle::run(command, steps)?,
+            Part::Rolling => rolling::run(command, steps)?,
+            Part::Neighbours => {
+                let (table, passed, failed) = neighbours::run(steps)?;
+                Report { passed, failed, ..Report::new("neighbours", table) }
+            }
         };
         if command.record {
             record(&report)?;

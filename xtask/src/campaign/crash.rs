@@ -44,12 +44,20 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<Report> {
                 let outcome = crash::run(&prepared.venv, &crash, &folder, &|done| {
                     step.position(done as u64);
                     step.at(&format!("{done} of {} tasks", crash.tasks));
-                })?;
-                if !outcome.is_good(crash.tasks) {
+                });
+                if !outcome.as_ref().is_ok_and(|outcome| outcome.is_good(crash.tasks)) {
                     step.spoil();
                 }
                 Ok(outcome)
             })?;
+            let outcome = match outcome {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    steps::note(&format!("{error:#}"));
+                    report.broken(&format!("{trouble} {seed}"), HEADER.len());
+                    continue;
+                }
+            };
             let good = outcome.is_good(crash.tasks);
             report.check(cells(trouble, seed, &crash, &outcome), row(trouble, seed, &crash, &outcome), good);
             if good {

@@ -3,8 +3,11 @@
 mod command;
 mod crash;
 mod end_to_end;
+mod faults;
+mod fleet;
 mod idle;
 mod lease;
 mod report;
+mod rolling;
 
 pub(crate) use command::{Campaign, run};

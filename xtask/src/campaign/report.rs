@@ -1,6 +1,6 @@
 //! What a part of a campaign came to.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::table::Aligned;
 
@@ -26,5 +26,13 @@ impl Report {
         self.rows.push(row);
         self.passed += u64::from(good);
         self.failed += u64::from(!good);
+    }
+
+    /// Adds a row for what came to no result; the table has so many columns.
+    pub(crate) fn broken(&mut self, name: &str, columns: usize) {
+        let mut cells = vec![String::new(); columns];
+        name.clone_into(&mut cells[0]);
+        "error".clone_into(&mut cells[columns - 1]);
+        self.check(cells, json!({"name": name, "good": false}), false);
     }
 }

@@ -127,11 +127,11 @@ pub(crate) fn pip(venv: &Venv) -> std::process::Command {
 }
 
 /// Whether the environment exists and its interpreter still runs.
-fn works(venv: &Venv) -> bool {
+pub(crate) fn works(venv: &Venv) -> bool {
     venv.command("python").args(["-c", "import pip"]).output().is_ok_and(|output| output.status.success())
 }
 
-fn remove(folder: &Path) -> Result<()> {
+pub(crate) fn remove(folder: &Path) -> Result<()> {
     if folder.exists() {
         std::fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }

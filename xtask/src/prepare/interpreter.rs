@@ -51,6 +51,11 @@ pub(crate) fn choose() -> Result<Interpreter> {
     }
 }
 
+/// One of at least CPython 3.`minor`, which need not be supported by the wheel.
+pub(crate) fn at_least(minor: u32) -> Option<Interpreter> {
+    all().into_iter().find(|one| one.minor >= minor).or_else(|| probe(Path::new(&format!("python3.{minor}"))))
+}
+
 /// One interpreter for each supported version that is found: on the PATH, or in a pyenv.
 pub(crate) fn all() -> Vec<Interpreter> {
     let mut names: Vec<PathBuf> =

@@ -24,8 +24,11 @@ def load_app(options: dict[str, Any]) -> Any:
         ("loader", "CELERY_LOADER"),
         ("config", "CELERY_CONFIG_MODULE"),
     ):
-        if options.get(option):
-            os.environ[variable] = options[option]
+        value = options.get(option)
+        # The first of several brokers is the app's own.
+        value = value[0] if isinstance(value, list) and value else value
+        if value:
+            os.environ[variable] = value
     if options.get("skip_checks"):
         os.environ["CELERY_SKIP_CHECKS"] = "true"
 

@@ -46,6 +46,7 @@ class Entry:
     """A task, and which parts of its lifecycle have to run in Python."""
 
     __slots__ = (
+        "deduplicates",
         "delegated",
         "function",
         "hooked",
@@ -69,6 +70,10 @@ class Entry:
         self.hooks = frozenset(name for name in _HOOKS if _overrides(task, name))
         self.loader = task.app.loader
         self.throws = tuple(task.throws or ())
+        #: Whether a redelivered message is not run when its result is there (celery/app/trace.py: build_tracer).
+        self.deduplicates = bool(
+            task.acks_late and task.app.conf.worker_deduplicate_successful_tasks and task.app.backend.persistent
+        )
         #: What a task that ends its process does with its message.
         self.requeues_lost = bool(task.acks_late and task.reject_on_worker_lost)
         self.resultrepr_maxsize = task.resultrepr_maxsize

@@ -15,6 +15,7 @@ from celery.exceptions import NotRegistered, TimeLimitExceeded
 from celery.utils.log import get_logger
 
 from celery_oxide._panel import Commands
+from celery_oxide._request import collecting
 from celery_oxide._watch import report_blocked
 
 logger = get_logger("celery.worker")
@@ -79,7 +80,7 @@ class HostThreads:
         entry = self._entries[ended.task]
         request = ended.job(entry).context
         if how == "revoked":
-            entry.backend.mark_as_revoked(ended.id, detail, request=request, store_result=ended.store)
+            _by_backend(entry.backend.mark_as_revoked, ended.id, detail, request=request, store_result=ended.store)
             signals.task_revoked.send(
                 sender=entry.task,
                 request=request,
@@ -94,7 +95,7 @@ class HostThreads:
         """``celery/worker/request.py: Request.on_timeout``."""
         task = entry.task
         error = TimeLimitExceeded(int(seconds) if seconds == int(seconds) else seconds)
-        entry.backend.mark_as_failure(ended.id, error, request=request, store_result=ended.store)
+        _by_backend(entry.backend.mark_as_failure, ended.id, error, request=request, store_result=ended.store)
         info = ExceptionInfo((type(error), error, None))
         if "on_failure" in entry.hooks:
             _finish(task.on_failure(error, ended.id, request.args, request.kwargs, info))
@@ -109,6 +110,14 @@ class HostThreads:
             traceback=None,
             einfo=info,
         )
+
+
+def _by_backend(function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    """Call the backend, and await the error links that are coroutines."""
+    pending: list[Any] = []
+    collecting(pending, function, *args, **kwargs)
+    for error_link in pending:
+        _finish(error_link)
 
 
 def _finish(result: Any) -> None:

@@ -95,7 +95,39 @@ def install_async_twins(app: Any) -> None:
     """
     for task in app.tasks.values():
         if not getattr(task.run, _TWIN, False):
-            _install(task)
+            if task.name in _MAPS:
+                _await_each(task)
+            else:
+                _install(task)
+
+
+#: What calls another task for each item (``celery/app/builtins.py``).
+_MAPS = ("celery.map", "celery.starmap")
+
+
+def _await_each(task: Task) -> None:
+    """Let ``map`` and ``starmap`` wait for the calls of a coroutine, one after the other as those of a function."""
+    each = task.run
+
+    @functools.wraps(each)
+    def run(task: Any, it: Any) -> Any:
+        results = each(task, it)
+        return _in_turn(results) if any(map(inspect.isawaitable, results)) else results
+
+    setattr(run, _TWIN, True)
+    task.run = run
+
+
+async def _in_turn(results: list[Any]) -> list[Any]:
+    values = []
+    try:
+        for result in results:
+            values.append(await result if inspect.isawaitable(result) else result)
+    finally:
+        for left in results[len(values) :]:
+            if inspect.iscoroutine(left):
+                left.close()
+    return values
 
 
 def _install(task: Task) -> None:

@@ -1,8 +1,8 @@
 """Makes ``valkey://`` and ``valkeys://`` known to kombu.
 
 kombu has no entry point for transports. It has one for serialisers, and loads it in every process that imports
-Celery: so the wheel names one there that registers kombu's own JSON again, as it is; importing this module registers the
-schemes. This has to be cheap and must not fail: it runs in processes that have nothing to do with this package.
+Celery: so the wheel names one there that can neither write nor read anything, and is imported on the way. This has to be
+cheap and must not fail: it runs in processes that have nothing to do with this package.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from kombu.transport import TRANSPORT_ALIASES
-from kombu.utils import json
 
 
 def register_transports() -> None:
@@ -26,7 +25,6 @@ def register_transports() -> None:
         TRANSPORT_ALIASES.setdefault("valkeys", "celery_oxide.transport:SSLTransport")
 
 
-#: What ``kombu/serialization.py: register_json`` registers.
-json_as_it_is = (json.dumps, json.loads, "application/json", "utf-8")
-
-register_transports()
+#: Encoder, decoder, content type and encoding (``kombu/serialization.py: SerializerRegistry.register``): a name without a
+#: serialiser, of a content type that nothing has.
+no_serializer = (None, None, "application/x-celery-oxide-none", "utf-8")

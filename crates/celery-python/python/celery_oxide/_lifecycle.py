@@ -24,10 +24,11 @@ from celery.utils.log import get_logger
 
 from celery_oxide import _payload
 from celery_oxide._callbacks import send_callbacks
+from celery_oxide._duplicates import is_duplicate
 from celery_oxide._entry import ignores_result
 from celery_oxide._limits import drive
 from celery_oxide._outcome import judged, tell_raised
-from celery_oxide._request import current, to_be_awaited
+from celery_oxide._request import collecting, current
 
 logger = get_logger("celery.app.trace")
 
@@ -81,6 +82,9 @@ async def run_async(job: Any) -> None:
     current.set(job)
     try:
         args, kwargs = job.load()
+        if job.entry.deduplicates and job.redelivered and await _LOOP.offload(is_duplicate, job):
+            job.succeed_before()
+            return
         if job.embed is not None or not job.entry.is_plain():
             await run_full(job, args, kwargs, _LOOP)
             return
@@ -109,6 +113,9 @@ def _run_sync(job: Any, finish: Callable[[Any, Awaitable[Any]], Any]) -> None:
     current.set(job)
     try:
         args, kwargs = job.load()
+        if job.entry.deduplicates and job.redelivered and is_duplicate(job):
+            job.succeed_before()
+            return
         if job.embed is not None or not job.entry.is_plain():
             _drive_inline(run_full(job, args, kwargs, _Thread(finish)))
             return
@@ -125,14 +132,9 @@ def _run_sync(job: Any, finish: Callable[[Any, Awaitable[Any]], Any]) -> None:
 
 async def _rejected(job: Any, error: Reject, mode: Mode) -> None:
     """Tell of a task with nothing around its body that raised ``Reject``."""
-    try:
-        if not job.abandoned:
-            await _failed(job, job.context, error, mode)
-    except Exception as again:  # noqa: BLE001
-        logger.exception("Task %s[%s]: storing its rejection failed: %r", job.entry.task.name, job.context.id, again)
-    finally:
-        if not job.ended:
-            _raised(job, error)
+    if not (job.abandoned or error.requeue):
+        await _fail_for_good(job, error, mode)
+    _raised(job, error)
 
 
 def _raised(job: Any, error: BaseException) -> None:
@@ -195,6 +197,8 @@ async def run_full(job: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode
                 sender=task, task_id=uuid, task=task, args=args, kwargs=kwargs, retval=value, state=state
             )
             _clean_up(entry)
+            if isinstance(value, Reject) and not (value.requeue or job.abandoned):
+                await _fail_for_good(job, value, mode)
         finally:
             job.end()
             if isinstance(value, BaseException):
@@ -216,12 +220,12 @@ async def _succeeded(job: Any, request: Any, value: Any, mode: Mode) -> None:
         await mode.offload(send_callbacks, entry.task.app, request, value)
     if entry.delegated:
         publish = not ignores_result(entry.task, request)
-        await mode.offload(entry.backend.mark_as_done, request.id, value, request, publish)
+        await _by_backend(job, mode, entry.backend.mark_as_done, request.id, value, request, publish)
         job.succeed(value, end=False, stored=True)
         return
     job.succeed(value, end=False)
     if request.chord:
-        await mode.offload(entry.backend.on_chord_part_return, request, "SUCCESS", value)
+        await _by_backend(job, mode, entry.backend.on_chord_part_return, request, "SUCCESS", value)
 
 
 async def _after_success(
@@ -236,12 +240,7 @@ async def _after_success(
 async def _failed(job: Any, request: Any, error: BaseException, mode: Mode) -> str:
     """Store the failure or the retry, and call its hooks (``celery/app/trace.py: TraceInfo``)."""
     entry, task = job.entry, job.entry.task
-    wanted = task.store_errors_even_if_ignored or not ignores_result(task, request)
-    if isinstance(error, Reject) and not error.requeue:
-        # For good, so the task has failed (celery/worker/request.py: Request.on_failure).
-        await _mark_failed(job, request, error, None, wanted, mode)
-        _send_failure(job, request, error)
-        return tell_raised(job, error)
+    wanted = _wants_error(task, request)
     text = _payload.traceback_text(error)
     if isinstance(error, Retry):
         if entry.delegated and wanted:
@@ -253,34 +252,45 @@ async def _failed(job: Any, request: Any, error: BaseException, mode: Mode) -> s
     if by_backend and _is_failure(error, entry):
         await _mark_failed(job, request, error, text, wanted, mode)
     state = tell_raised(job, error, stored=bool(by_backend), end=False)
-    if state == "FAILURE":
+    if isinstance(error, WorkerLostError) and state == "FAILURE":
+        # There is no process left to call a hook.
+        _send_failure(job, request, error)
+    elif state == "FAILURE":
         await _raised_hooks(job, "on_failure", error, error, signals.task_failure, request, mode)
     return state
+
+
+def _wants_error(task: Any, request: Any) -> bool:
+    return bool(task.store_errors_even_if_ignored or not ignores_result(task, request))
+
+
+async def _fail_for_good(job: Any, error: Reject, mode: Mode) -> None:
+    """Fail a task that rejected its message and so never runs again.
+
+    Upstream's parent process does this, after everything else (``celery/worker/request.py: Request.on_failure``).
+    """
+    request = job.context
+    try:
+        await _mark_failed(job, request, error, None, _wants_error(job.entry.task, request), mode)
+        _send_failure(job, request, error)
+    except Exception as again:  # noqa: BLE001
+        logger.exception("Task %s[%s]: storing its rejection failed: %r", job.entry.task.name, request.id, again)
 
 
 async def _mark_failed(
     job: Any, request: Any, error: BaseException, text: str | None, wanted: bool, mode: Mode
 ) -> None:
     """Store a failure, fail the rest of the chain, report to the chord and call the error links."""
+    mark = job.entry.backend.mark_as_failure
+    await _by_backend(job, mode, mark, request.id, error, text, request=request, store_result=wanted)
+
+
+async def _by_backend(job: Any, mode: Mode, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    """Call the backend, which may call error links, and await those that are coroutines."""
     pending: list[Awaitable[Any]] = []
-    await mode.offload(_mark_as_failure, pending, job.entry.backend, request, error, text, wanted)
+    await mode.offload(collecting, pending, function, *args, **kwargs)
     for error_link in pending:
         await _logged(job, "error link", mode, error_link)
-
-
-def _mark_as_failure(
-    pending: list[Awaitable[Any]],
-    backend: Any,
-    request: Any,
-    error: BaseException,
-    text: str | None,
-    wanted: bool,
-) -> None:
-    token = to_be_awaited.set(pending)
-    try:
-        backend.mark_as_failure(request.id, error, text, request=request, store_result=wanted)
-    finally:
-        to_be_awaited.reset(token)
 
 
 def _is_failure(error: BaseException, entry: Any) -> bool:

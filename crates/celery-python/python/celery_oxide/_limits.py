@@ -61,7 +61,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 
 class SoftTimeLimitCancelled(SoftTimeLimitExceeded, asyncio.CancelledError):
-    """``SoftTimeLimitExceeded`` as a coroutine meets it. ``args`` holds the seconds."""
+    """``SoftTimeLimitExceeded`` as a coroutine meets it. Without arguments, as prefork raises it."""
 
 
 class Limit(Protocol):
@@ -209,7 +209,7 @@ class _Delivery:
     def _throw(self) -> SoftTimeLimitCancelled:
         self.pending = False
         self._alone = True
-        self.thrown = SoftTimeLimitCancelled(self._limit.soft_seconds)
+        self.thrown = SoftTimeLimitCancelled()
         return self.thrown
 
     def suspended(self) -> None:

@@ -20,7 +20,7 @@ import contextlib
 import functools
 import inspect
 import sys
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -71,6 +71,15 @@ current: ContextVar[Frame | None] = ContextVar("celery_oxide_request", default=N
 to_be_awaited: ContextVar[list[Awaitable[Any]] | None] = ContextVar(
     "celery_oxide_to_be_awaited", default=None
 )
+
+
+def collecting(pending: list[Awaitable[Any]], function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call *function*, and put the coroutines of the error links that it calls into *pending*."""
+    token = to_be_awaited.set(pending)
+    try:
+        return function(*args, **kwargs)
+    finally:
+        to_be_awaited.reset(token)
 
 
 class _Stack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from celery.app.defaults import DEFAULTS
@@ -14,6 +15,9 @@ _RESULT_OPTIONS = {
     "redis_socket_connect_timeout": "socket_connect_timeout",
 }
 
+#: Options for which ``None`` is a value of its own and not the default.
+_NONE_MEANS = {"delivery_limit"}
+
 
 def broker_url(conf: Any) -> str:
     """Give the URL of the broker; several that stand in for each other have semicolons between them."""
@@ -22,6 +26,18 @@ def broker_url(conf: Any) -> str:
     if not urls or not urls[0]:
         raise SettingsError("no broker: set broker_url in the app, or give -b redis://HOST:PORT/DB")
     return ";".join(urls)
+
+
+def broker_urls(conf: Any, given: Any) -> list[str]:
+    """Give the URLs of all brokers that are consumed from, that of the app first.
+
+    Others come from a repeated ``-b`` or from ``worker_extra_brokers``.
+    """
+    urls = [given] if isinstance(given, str) else list(given or ())
+    extra = urls[1:] or conf.get("worker_extra_brokers") or ()
+    if isinstance(extra, str) or not all(isinstance(url, str) and url for url in extra):
+        raise SettingsError(f"worker_extra_brokers must be a list of broker URLs, not {extra!r}")
+    return [broker_url(conf), *extra]
 
 
 def failover_strategy(conf: Any) -> str | None:
@@ -54,9 +70,15 @@ def transport_options(conf: Any, name: str) -> dict[str, Any]:
         raise SettingsError(
             f"{name}: credential_provider is not supported; give a user and a password in the URL"
         )
+    said = {key: _said(value) for key, value in options.items()}
     sayable = (str, int, float, bool, list, dict)
-    said = {key: list(value) if isinstance(value, tuple | range | set) else value for key, value in options.items()}
-    return {key: value for key, value in said.items() if isinstance(value, sayable)}
+    return {key: value for key, value in said.items() if isinstance(value, sayable) or key in _NONE_MEANS}
+
+
+def _said(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return list(value) if isinstance(value, (tuple, range, set)) else value
 
 
 def result_options(conf: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from celery import __version__ as celery_version
 from celery import signals
 from celery.utils.nodenames import default_nodename, host_format
+from celery.utils.time import LocalTimezone
 from celery.utils.time import utcoffset
 from celery.worker.state import REVOKE_EXPIRES, REVOKES_MAX, SOFTWARE_INFO
 from celery.utils.serialization import jsonify
@@ -18,7 +19,7 @@ from kombu.serialization import prepare_accept_content
 from celery_oxide._entry import MESSAGE_DECIDES, Entry, rust_keeps_results
 from celery_oxide._errors import SettingsError
 from celery_oxide._panel import own_commands
-from celery_oxide._servers import broker_url, failover_strategy, result_options, transport_options, use_ssl
+from celery_oxide._servers import broker_urls, failover_strategy, result_options, transport_options, use_ssl
 
 
 #: Settings that a stock worker reads and this one does not honour yet, and what holds instead.
@@ -30,8 +31,6 @@ _UNSUPPORTED = {
     "worker_autoscaler": "there is nothing to scale",
     "worker_cancel_long_running_tasks_on_connection_loss": "tasks go on while the broker is away",
     "worker_consumer": "messages are fetched by the engine",
-    "worker_deduplicate_successful_tasks": "redelivered tasks run again",
-    "worker_eta_task_limit": "ETA tasks are held without a bound",
     "worker_log_format": "the worker's own lines have Celery's default format",
     "worker_max_memory_per_child": "there are no child processes",
     "worker_max_tasks_per_child": "there are no child processes",
@@ -85,7 +84,7 @@ def collect(
         "versions": f"Celery {celery_version}, {platform.python_implementation()} "
         f"{platform.python_version()}, {platform.system()} {platform.machine()}",
         "app": f"{app.main or '__main__'} ({options.get('app') or type(app).__name__})",
-        "broker_url": broker_url(conf),
+        "broker_urls": broker_urls(conf, options.get("broker")),
         "broker_transport_options": transport_options(conf, "broker_transport_options"),
         "broker_use_ssl": use_ssl(conf, "broker_use_ssl"),
         "broker_failover_strategy": failover_strategy(conf),
@@ -100,6 +99,9 @@ def collect(
         "accept_content": sorted(prepare_accept_content(conf.accept_content)),
         "priority_order": str(_first(conf.get("worker_priority_order"), "celery")),
         "eta_park_after": _eta_park_after(conf),
+        "disable_prefetch": bool(options.get("disable_prefetch") or conf.get("worker_disable_prefetch")),
+        "eta_task_limit": _eta_task_limit(conf),
+        "timezone": _timezone(app),
         "prefetch_multiplier": _first(options.get("prefetch_multiplier"), conf.worker_prefetch_multiplier),
         "purge": bool(options.get("purge")),
         "quiet": bool(options.get("quiet")),
@@ -138,6 +140,7 @@ def _control(app: Any, options: dict[str, Any]) -> dict[str, Any]:
         "revoke_expires": float(REVOKE_EXPIRES),
         "soft_shutdown_timeout": float(conf.get("worker_soft_shutdown_timeout") or 0.0),
         "soft_shutdown_on_idle": bool(conf.get("worker_enable_soft_shutdown_on_idle")),
+        "max_stuck": int(_first(conf.get("worker_max_stuck_tasks"), 64)) or None,
     }
 
 
@@ -175,6 +178,21 @@ def _seconds(value: Any) -> float | None:
     if isinstance(value, timedelta):
         value = value.total_seconds()
     return float(value) if value else None
+
+
+def _eta_task_limit(conf: Any) -> int | None:
+    limit = conf.get("worker_eta_task_limit")
+    if limit is not None and int(limit) < 1:
+        raise SettingsError(f"worker_eta_task_limit must be at least 1, or None for no limit, not {limit!r}")
+    return None if limit is None else int(limit)
+
+
+def _timezone(app: Any) -> tuple[str, int]:
+    """Name the zone in which results are dated, and give what it is ahead of UTC, in seconds."""
+    zone = app.timezone
+    now = app.now()
+    name = "local" if isinstance(zone, LocalTimezone) else getattr(zone, "key", None) or str(zone)
+    return name, int((now.utcoffset() or timedelta()).total_seconds())
 
 
 def _eta_park_after(conf: Any) -> float | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from celery import signals
 from celery._state import _set_task_join_will_block
+from celery.apps.worker import install_cry_handler, install_rdb_handler
 from celery.platforms import check_privileges, create_pidlock
 from celery.utils.nodenames import node_format
 
@@ -140,6 +141,9 @@ def _serve(
         loop.open()
     threads.open(entries)
     host.open()
+    # SIGUSR1 writes the stack of each thread, SIGUSR2 opens a debugger if CELERY_RDBSIG is set.
+    install_cry_handler()
+    install_rdb_handler()
     engine.start()
     _follow(engine, instance)
     failure = None
@@ -149,7 +153,10 @@ def _serve(
         failure, code = error, 1
     host.close()
     state_db.save(engine.revoked())
-    if not _end(loops, threads, instance, code) or code != 0:
+    ended = _end(loops, threads, instance, code)
+    if engine.wants_restart():
+        _start_again(lock)
+    if not ended or code != 0:
         # A body that does not end, or a thread of an executor, would be waited for by the interpreter, for ever.
         if failure is not None:
             print(f"error: {failure}", file=sys.stderr)
@@ -193,10 +200,20 @@ def _end(loops: list[LoopThread], threads: SyncThreads, instance: WorkerInstance
 
 
 def _leave_at_once(code: int, lock: Any) -> None:
+    _say_goodbye(lock)
+    os._exit(code)
+
+
+def _start_again(lock: Any) -> None:
+    """Replace the process by a new one with the same command line, as upstream does after SIGHUP."""
+    _say_goodbye(lock)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _say_goodbye(lock: Any) -> None:
     if lock is not None:
         lock.release()
     atexit._run_exitfuncs()
     for stream in (sys.__stdout__, sys.__stderr__):
         if stream is not None:
             stream.flush()
-    os._exit(code)

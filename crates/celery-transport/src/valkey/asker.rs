@@ -23,7 +23,12 @@ use fred::{
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{declare, keys::Keys, publisher::envelope, reply};
+use super::{
+    declare,
+    keys::Keys,
+    publisher::{Body, envelope},
+    reply,
+};
 use crate::{Asker, Error, Publication, Queue, Result, Undecodable};
 
 /// How many replies are taken at once.
@@ -66,7 +71,7 @@ impl ValkeyAsker {
 impl Asker for ValkeyAsker {
     async fn ask(&mut self, request: &Publication) -> Result<Option<u64>> {
         let channel = self.keys.channel(&request.exchange, &request.routing_key);
-        let raw = envelope(request, &Uuid::new_v4());
+        let raw = envelope(request, &Uuid::new_v4(), Body::Base64);
         let heard: Result<u64, _> = self.commands.client().publish(channel, raw).await;
         heard.map(Some).map_err(|error| self.commands.error(&error).into())
     }

@@ -51,9 +51,13 @@ impl ValkeyConsumer {
             self.doubt.raise();
             self.undeclared = true;
             self.lease.counters.reconnects.add(1);
+            // What broke this connection may have broken the other one.
+            self.lease.commands.suspect();
         }
         if self.undeclared {
-            declare::declare(&self.connection, &self.lease.keys, &self.queues).await?;
+            if declare::declare(&self.connection, &self.lease.keys, &self.queues).await? {
+                self.lease.hints.seen();
+            }
             self.undeclared = false;
         }
         let track = self.wake.prepare(&self.connection).await?;
@@ -127,7 +131,8 @@ impl Consumer for ValkeyConsumer {
             declare::declare(&self.connection, keys, queues).await
         };
         match declaring.await {
-            Ok(()) => {}
+            Ok(false) => {}
+            Ok(true) => self.lease.hints.seen(),
             Err(error) if error.is_transient() => self.undeclared = true,
             Err(error) => return Err(error),
         }

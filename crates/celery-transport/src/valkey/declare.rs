@@ -8,19 +8,21 @@ use fred::{
     types::{Key, Value},
 };
 
-use super::{fetch::older_layout, keys::Keys, script};
+use super::{fetch::older_layout, keys::Keys, reply, script};
 use crate::{Error, Queue, Result};
 
+/// How many messages of a sorted set one script removes: it holds up all clients of the server.
+const BATCH: i64 = 1000;
 /// For how long at least kombu keeps the bindings of queues that go away by themselves.
 const SHORTEST_BINDING: Duration = Duration::from_secs(3600);
 
 /// Binds queues to their exchanges: one round trip for each exchange.
 ///
 /// A table that is a sorted set stays one. Its producers are celery-redis-plus's or celery-asyncio's, which one line says:
-/// stock ones fail there.
+/// stock ones fail there. Returns whether there is such a table.
 ///
 /// Source: `kombu/transport/redis.py: Channel._queue_bind`, `Channel._binding_ttl`.
-pub(super) async fn declare(connection: &Connection, keys: &Keys, queues: &[Queue]) -> Result<()> {
+pub(super) async fn declare(connection: &Connection, keys: &Keys, queues: &[Queue]) -> Result<bool> {
     let mut exchanges: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for queue in queues.iter().filter(|queue| !queue.exchange.is_empty()) {
         let kept = queue.expires.map(|expires| (2 * expires.as_millis()).max(SHORTEST_BINDING.as_millis()));
@@ -47,7 +49,7 @@ pub(super) async fn declare(connection: &Connection, keys: &Keys, queues: &[Queu
             connection.url()
         );
     }
-    Ok(())
+    Ok(!sorted.is_empty())
 }
 
 /// Refuses queues that are bound to fanout exchanges: those are not kept in lists.
@@ -108,6 +110,17 @@ async fn remove(
     all.extend(bindings.iter().cloned());
     let others = all.len().to_string();
     all.extend(keys.lists(queue));
-    let args = [keys.prefix(), binding, &others].map(Value::from).to_vec();
-    Ok(connection.call(&script::REMOVE, all, args).await?.as_u64().unwrap_or_default())
+    let (mut count, mut passed) = (0, 0);
+    loop {
+        let mut args = [keys.prefix(), binding, &others].map(Value::from).to_vec();
+        args.extend([Value::from(BATCH), Value::from(passed)]);
+        let reply = connection.call(&script::REMOVE, all.clone(), args).await?;
+        let mut numbers =
+            reply::elements(reply).into_iter().map(|number| number.as_i64().unwrap_or_default());
+        count += u64::try_from(numbers.next().unwrap_or_default()).unwrap_or_default();
+        match numbers.next() {
+            Some(more) if more >= 0 => passed = more,
+            _ => return Ok(count),
+        }
+    }
 }

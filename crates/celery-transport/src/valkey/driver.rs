@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use super::{
     acknowledger::ValkeyAcknowledger, asker::ValkeyAsker, bindings, consumer::ValkeyConsumer, declare,
     fetch::Lists, keys::Keys, lease::Lease, options::Options, publisher::ValkeyPublisher, script,
-    session::Session, subscription::ValkeySubscription,
+    session::Session, streams::Hints, subscription::ValkeySubscription,
 };
 use crate::{
     Acknowledger, Asker, Binding, ConnectOptions, Consumer, Publisher, Queue, Result, Subscription, Transport,
@@ -29,6 +29,7 @@ pub struct Valkey {
     address: Address,
     keys: Arc<Keys>,
     options: Arc<Options>,
+    hints: Arc<Hints>,
     client_name: String,
     commands: Mutex<Weak<Connection>>,
 }
@@ -54,6 +55,7 @@ impl Valkey {
         Ok(Self {
             keys: Arc::new(Keys::new(&options, address.database())),
             client_name: options.client_name.clone().unwrap_or(client_name),
+            hints: Arc::new(Hints::new(options.fanout_streams)),
             options: Arc::new(options),
             address,
             commands: Mutex::default(),
@@ -101,9 +103,17 @@ impl Transport for Valkey {
         let commands = self.commands().await?;
         let connection = self.open().await?;
         declare::refuse_older_layout(&commands, &self.keys, queues).await?;
-        declare::declare(&commands, &self.keys, queues).await?;
+        if declare::declare(&commands, &self.keys, queues).await? {
+            self.hints.seen();
+        }
         script::load(&commands).await?;
-        let session = Session::new(commands, Arc::clone(&self.keys), Arc::clone(&self.options), queues);
+        let session = Session::new(
+            commands,
+            Arc::clone(&self.keys),
+            Arc::clone(&self.options),
+            Arc::clone(&self.hints),
+            queues,
+        );
         let lease = Lease::take(Arc::new(session)).await?;
         let lists = Lists::new(&self.keys, &self.options, queues);
         let consumer = ValkeyConsumer::new(connection, Arc::clone(&lease), lists, queues.to_vec());
@@ -115,6 +125,7 @@ impl Transport for Valkey {
             commands: self.commands().await?,
             keys: Arc::clone(&self.keys),
             options: Arc::clone(&self.options),
+            hints: Arc::clone(&self.hints),
         }))
     }
 
@@ -122,7 +133,9 @@ impl Transport for Valkey {
         let mut settings = self.settings();
         settings.events = HEARD;
         let pubsub = PubSub::open(&self.address, &settings).await?;
-        Ok(Box::new(ValkeySubscription::open(pubsub, &self.keys, exchange, patterns).await?))
+        Ok(Box::new(
+            ValkeySubscription::open(pubsub, &self.keys, Arc::clone(&self.hints), exchange, patterns).await?,
+        ))
     }
 
     async fn asker(&self, queue: &Queue) -> Result<Box<dyn Asker>> {

@@ -7,8 +7,10 @@ use fred::types::Value;
 use super::{reply, script, session::Session};
 use crate::Result;
 
-/// How many messages of each queue are looked at in one script.
-const BATCH: i64 = 1000;
+/// How many messages are looked at in one script, of all queues together.
+const BATCH: usize = 1000;
+/// And how many of each queue at least.
+const LEAST: usize = 20;
 /// How often at most the script runs in a row; what is left then waits for the next time.
 const ROUNDS: usize = 20;
 
@@ -32,7 +34,7 @@ pub(super) async fn release(session: &Session, early: Duration) -> Result<Due> {
         Value::from(session.keys.prefix()),
         Value::from(early.as_secs_f64().to_string()),
         Value::from(session.options.sorted_margin()),
-        Value::from(BATCH),
+        Value::from((BATCH / queues.len().max(1)).max(LEAST).to_string()),
     ];
     args.extend(queues.iter().map(|queue| Value::from(queue.as_str())));
     let mut due = Due::default();

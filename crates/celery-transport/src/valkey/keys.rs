@@ -153,6 +153,11 @@ impl Keys {
         Some([parts.next()?, parts.next()?, parts.next()?])
     }
 
+    /// The stream of a fanout exchange, for clients that have one.
+    pub(super) fn stream(&self, exchange: &str) -> Key {
+        self.channel(exchange, "").into()
+    }
+
     /// The channel of a fanout exchange.
     pub(super) fn channel(&self, exchange: &str, routing_key: &str) -> String {
         let (prefix, fanout) = (&self.prefix, &self.fanout_prefix);

@@ -54,7 +54,7 @@
 //! | publish, default exchange | 1 | one `LPUSH` for each run of messages to the same list; into sorted sets `EVAL`, `TIME`, and 3 for each message |
 //! | publish, other exchanges | 2 | one `SMEMBERS` for each exchange before that |
 //! | ask | 1 + 2 for each burst of replies | `PUBLISH`; `BRPOP` and `RPOP`; before and after it `EVALSHA` for the queue of replies |
-//! | idle | 0.6 a second | about 3.5 a second: every 5 s 9 commands for the lease, `q + 2` for what is due and 4 for what is parked, and an `EXISTS` every 10 s |
+//! | idle | 1.1 a second | about 4 a second: every 5 s 9 commands for the lease, `q + 2` for what is due and 4 for what is parked; a `PING` every 2 s, an `EXISTS` every 10 s |
 //!
 //! So with 256 messages a fetch from one queue: 2/256 round trips and about 0.06 commands a task. Copies of a message
 //! between the socket and [`Message`](celery_protocol::Message): the reply is cut out of the read buffer without a copy;
@@ -89,6 +89,8 @@ mod reply;
 mod script;
 mod session;
 mod sorted;
+mod stream_reader;
+mod streams;
 mod subscription;
 mod triple;
 mod visibility;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use celery_valkey::{Access, NO_PROVIDER};
 use serde_json::{Map, Value};
 
+use super::streams::Streams;
 use crate::{Error, PriorityOrder, Result};
 
 /// The options that this driver honours, with kombu's names and defaults.
@@ -38,6 +39,8 @@ pub(super) struct Options {
     /// Before the name of a fanout exchange; `{db}` stands for the number of the database.
     pub(super) fanout_prefix: String,
     pub(super) fanout_patterns: bool,
+    /// Whether broadcasts also go into streams. Ours, not kombu's.
+    pub(super) fanout_streams: Streams,
     /// Where a message goes that no binding routes, and one that was delivered too often.
     pub(super) deadletter_queue: Option<String>,
     /// How often a message is delivered before it goes to a dead-letter queue; `None`: without end. celery-redis-plus's
@@ -82,6 +85,7 @@ impl Default for Options {
             queue_order: QueueOrder::RoundRobin,
             fanout_prefix: "/{db}.".to_owned(),
             fanout_patterns: true,
+            fanout_streams: Streams::Auto,
             deadletter_queue: None,
             delivery_limit: Some(20),
             connect_timeout: Duration::from_secs(5),
@@ -120,6 +124,7 @@ impl Options {
                 "queue_order_strategy" => options.queue_order = option.queue_order()?,
                 "fanout_prefix" => options.fanout_prefix = option.fanout_prefix()?,
                 "fanout_patterns" => options.fanout_patterns = option.flag()?,
+                "fanout_streams" => options.fanout_streams = option.streams()?,
                 "deadletter_queue" => options.deadletter_queue = option.text_or_none()?,
                 "delivery_limit" => options.delivery_limit = option.limit()?,
                 "client_name" => options.client_name = option.text_or_none()?,
@@ -131,7 +136,8 @@ impl Options {
                 "sentinel_kwargs" => options.access.sentinel_kwargs = option.object()?,
                 // How redis-py manages its sockets and pool, and how kombu waits and retries. This driver has three
                 // connections with limits of its own, which it keeps alive and looks after, waits without polling and
-                // reconnects by itself.
+                // reconnects by itself. The last ones are celery-redis-plus's and celery-asyncio's: how their clients
+                // wait, and how far back they read.
                 "socket_keepalive"
                 | "socket_keepalive_options"
                 | "max_connections"
@@ -143,7 +149,12 @@ impl Options {
                 | "interval_start"
                 | "interval_step"
                 | "interval_max"
-                | "retry_policy" => {}
+                | "retry_policy"
+                | "blocking_timeout"
+                | "block_timeout"
+                | "stream_maxlen"
+                | "stream_read_count"
+                | "stream_max_age" => {}
                 "ack_emulation" if option.flag()? => {}
                 "body_encoding" if value == "base64" => {}
                 "ack_emulation" => {
@@ -254,6 +265,15 @@ impl Given<'_> {
             .ok_or_else(|| self.refuse("a list of ascending numbers from 0 to 255 is needed"))
     }
 
+    fn streams(&self) -> Result<Streams> {
+        match self.value {
+            Value::Bool(true) => Ok(Streams::Always),
+            Value::Bool(false) => Ok(Streams::Never),
+            Value::String(auto) if auto == "auto" => Ok(Streams::Auto),
+            _ => Err(self.refuse("true, false or \"auto\" is needed")),
+        }
+    }
+
     fn queue_order(&self) -> Result<QueueOrder> {
         match self.value.as_str() {
             Some("round_robin") => Ok(QueueOrder::RoundRobin),
@@ -315,6 +335,7 @@ mod tests {
             (json!({"credential_provider": "a.b"}), "credential_provider"),
             (json!({"socket_timeout": 0}), "socket_timeout"),
             (json!({"delivery_limit": 0}), "delivery_limit"),
+            (json!({"fanout_streams": "yes"}), "fanout_streams"),
             (json!({"queue_order_strategy": "random"}), "queue_order_strategy"),
         ] {
             let error = parse(value).err().unwrap();

@@ -10,10 +10,11 @@ use celery_protocol::{
 };
 use celery_valkey::Connection;
 use fred::{
-    prelude::{ClientLike, ListInterface, PubsubInterface},
+    prelude::{ClientLike, KeysInterface, ListInterface, PubsubInterface},
     types::{Key, Value},
 };
 use serde::{Deserialize, de::IgnoredAny};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{
@@ -22,6 +23,7 @@ use super::{
     keys::Keys,
     options::Options,
     script,
+    streams::{Hints, most_entries},
 };
 use crate::{Error, Publication, Publisher, Queue, Result};
 
@@ -33,6 +35,7 @@ pub(super) struct ValkeyPublisher {
     pub(super) commands: Arc<Connection>,
     pub(super) keys: Arc<Keys>,
     pub(super) options: Arc<Options>,
+    pub(super) hints: Arc<Hints>,
 }
 
 /// One command of a batch.
@@ -49,6 +52,10 @@ enum What {
     Put(Vec<Value>),
     /// To whoever listens now.
     Publish(String, Bytes),
+    /// The same for those who read streams.
+    Append(Key, Bytes),
+    /// Whether there is a stream.
+    Look(Key),
 }
 
 impl ValkeyPublisher {
@@ -104,6 +111,24 @@ impl ValkeyPublisher {
     }
 }
 
+impl ValkeyPublisher {
+    /// To the channel of an exchange, and to its stream where somebody may read that.
+    fn broadcast(&self, sends: &mut Vec<Send>, index: usize, publication: &Publication) {
+        let tag = Uuid::new_v4();
+        let exchange = &publication.exchange;
+        let channel = self.keys.channel(exchange, &publication.routing_key);
+        let raw = envelope(publication, &tag, Body::Base64);
+        sends.push(Send { of: vec![index], what: What::Publish(channel, raw) });
+        // What becomes of these is no answer to anybody.
+        if self.hints.are_written() {
+            let raw = envelope(publication, &tag, Body::Text);
+            sends.push(Send { of: Vec::new(), what: What::Append(self.keys.stream(exchange), raw) });
+        } else if self.hints.is_to_be_looked_for(exchange) {
+            sends.push(Send { of: Vec::new(), what: What::Look(self.keys.stream(exchange)) });
+        }
+    }
+}
+
 #[async_trait]
 impl Publisher for ValkeyPublisher {
     async fn publish(&self, batch: &[Publication]) -> Vec<Result<()>> {
@@ -112,9 +137,7 @@ impl Publisher for ValkeyPublisher {
         let mut sends: Vec<Send> = Vec::new();
         for (index, publication) in batch.iter().enumerate() {
             if publication.exchange_type == "fanout" && !publication.exchange.is_empty() {
-                let channel = self.keys.channel(&publication.exchange, &publication.routing_key);
-                let raw = envelope(publication, &Uuid::new_v4());
-                sends.push(Send { of: vec![index], what: What::Publish(channel, raw) });
+                self.broadcast(&mut sends, index, publication);
                 continue;
             }
             let priority = publication.message.properties.priority.unwrap_or(0);
@@ -131,7 +154,7 @@ impl Publisher for ValkeyPublisher {
                 }
                 continue;
             }
-            let raw = envelope(publication, &Uuid::new_v4());
+            let raw = envelope(publication, &Uuid::new_v4(), Body::Base64);
             for queue in queues {
                 let list = self.keys.list_for(&queue, priority);
                 let value = Value::Bytes(raw.clone());
@@ -147,10 +170,19 @@ impl Publisher for ValkeyPublisher {
         let pipeline = self.commands.client().pipeline();
         let mut of = Vec::with_capacity(sends.len());
         for send in sends {
+            let looks = matches!(send.what, What::Look(_));
             // A command of a pipeline is only written down here: its answer comes with the others.
             let _: Result<(), _> = match send.what {
                 What::Push(list, values) => pipeline.lpush(list, values).await,
                 What::Publish(channel, raw) => pipeline.publish(channel, raw).await,
+                What::Append(stream, raw) => {
+                    let most = most_entries(raw.len()).to_string();
+                    let args = [&*stream.as_str_lossy(), "MAXLEN", "~", &most, "*", "payload"];
+                    let mut args: Vec<Value> = args.map(Value::from).to_vec();
+                    args.push(Value::Bytes(raw));
+                    pipeline.custom(fred::cmd!("XADD"), args).await
+                }
+                What::Look(stream) => pipeline.exists(stream).await,
                 What::Put(messages) => {
                     let mut args = vec![
                         Value::from(script::PUT.lua().map_or("", |lua| &**lua)),
@@ -163,17 +195,20 @@ impl Publisher for ValkeyPublisher {
                     pipeline.custom(fred::cmd!("EVAL"), args).await
                 }
             };
-            of.push(send.of);
+            of.push((send.of, looks));
         }
         if of.is_empty() {
             return answers;
         }
         let mut sent = pipeline.try_all::<Value>().await.into_iter();
         let mut last = None;
-        for of in of {
+        for (of, looks) in of {
             // A connection that is lost answers once for all that follows.
             let failure = match sent.next() {
                 Some(answer) => {
+                    if looks && answer.as_ref().is_ok_and(|there| there.as_i64() == Some(1)) {
+                        self.hints.seen();
+                    }
                     last = answer.err().map(|error| Error::from(self.commands.error(&error)));
                     last.clone()
                 }
@@ -189,7 +224,10 @@ impl Publisher for ValkeyPublisher {
     }
 
     async fn declare(&self, queues: &[Queue]) -> Result<()> {
-        declare::declare(&self.commands, &self.keys, queues).await
+        if declare::declare(&self.commands, &self.keys, queues).await? {
+            self.hints.seen();
+        }
+        Ok(())
     }
 
     async fn delete(&self, queues: &[Queue]) -> Result<()> {
@@ -206,7 +244,7 @@ fn put(sends: &mut Vec<Send>, index: usize, publication: &Publication, priority:
         Value::from(queue),
         Value::from(tag.to_string()),
         Value::from(i64::from(priority)),
-        Value::Bytes(envelope(publication, &tag)),
+        Value::Bytes(envelope(publication, &tag, Body::Text)),
     ];
     match sends.last_mut() {
         Some(Send { of, what: What::Put(messages) }) if of.len() < AT_ONCE => {
@@ -228,17 +266,30 @@ fn is_task(message: &Message) -> bool {
     serde_json::from_str::<Headers>(message.headers.get()).is_ok_and(|headers| headers.task.is_some())
 }
 
+/// How the body is in an envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Body {
+    /// In base64, as kombu writes lists and channels.
+    Base64,
+    /// As text where it is text. celery-asyncio reads nothing else, unless the headers say that it is base64.
+    Text,
+}
+
 /// The message as kombu would put it into a list, and celery-redis-plus into a hash.
 ///
 /// Source: `kombu/transport/virtual/base.py: Channel.prepare_message`, `Channel._inplace_augment_message`.
-pub(super) fn envelope(publication: &Publication, tag: &Uuid) -> Bytes {
+pub(super) fn envelope(publication: &Publication, tag: &Uuid, body: Body) -> Bytes {
     let mut message = publication.message.clone();
     let properties = &mut message.properties;
     properties.priority.get_or_insert(0);
-    properties.body_encoding = Some("base64".to_owned());
+    let is_text = body == Body::Text && std::str::from_utf8(&message.body).is_ok();
+    properties.body_encoding = (!is_text).then(|| "base64".to_owned());
     properties.delivery_tag = Some(tag.to_string());
     properties.delivery_info.exchange.clone_from(&publication.exchange);
     properties.delivery_info.routing_key.clone_from(&publication.routing_key);
+    if body == Body::Text && !is_text {
+        message.headers = with_body_encoding(message.headers);
+    }
     let envelope = message.to_envelope();
     // A retry has the headers of the message that it comes from.
     if message.headers.get().contains(DELIVERY_COUNT)
@@ -247,4 +298,13 @@ pub(super) fn envelope(publication: &Publication, tag: &Uuid) -> Bytes {
         return envelope.into();
     }
     envelope.into()
+}
+
+/// The headers with what celery-asyncio looks for.
+fn with_body_encoding(headers: Box<RawValue>) -> Box<RawValue> {
+    let text = headers.get().trim();
+    let Some(fields) = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) else { return headers };
+    let comma = if fields.trim().is_empty() { "" } else { ", " };
+    let text = format!(r#"{{{fields}{comma}"body_encoding": "base64"}}"#);
+    RawValue::from_string(text).unwrap_or(headers)
 }

@@ -17,7 +17,9 @@ use fred::{
 
 use tokio::sync::Notify;
 
-use super::{counters::Counters, held::Held, keys::Keys, options::Options, origin::Origin, reply};
+use super::{
+    counters::Counters, held::Held, keys::Keys, options::Options, origin::Origin, reply, streams::Hints,
+};
 use crate::{Queue, Result};
 
 /// One consumer as the server sees it.
@@ -26,6 +28,7 @@ pub(super) struct Session {
     pub(super) commands: Arc<Connection>,
     pub(super) keys: Arc<Keys>,
     pub(super) options: Arc<Options>,
+    pub(super) hints: Arc<Hints>,
     /// The worker id, new for every consumer: a number that those with the same queues share, and one of its own.
     pub(super) worker: String,
     /// The hash of our lease.
@@ -45,6 +48,7 @@ impl Session {
         commands: Arc<Connection>,
         keys: Arc<Keys>,
         options: Arc<Options>,
+        hints: Arc<Hints>,
         queues: &[Queue],
     ) -> Self {
         let queues = names(queues);
@@ -54,6 +58,7 @@ impl Session {
             lease: keys.lease(&worker),
             keys,
             options,
+            hints,
             worker,
             held: Held::default(),
             counters: Counters::default(),

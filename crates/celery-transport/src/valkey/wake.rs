@@ -25,6 +25,8 @@ use crate::{Error, Result};
 /// How long to wait without asking: covers invalidations that never come (`FLUSHALL` clears the server's memory of the
 /// keys).
 const SAFETY_NET: Duration = Duration::from_secs(10);
+/// How often to find out whether the server is there: what it has to say must not be waited for on a half-open connection.
+const PROBE: Duration = Duration::from_secs(2);
 /// How often to ask a server that refuses `CLIENT TRACKING`.
 const POLL: Duration = Duration::from_secs(1);
 
@@ -156,6 +158,7 @@ impl Wake {
             _ => POLL,
         };
         let mut end = Instant::now() + most;
+        let mut probe = Instant::now() + PROBE;
         loop {
             tokio::select! {
                 received = self.invalidations.recv(), if self.look_at.is_none() => {
@@ -185,6 +188,11 @@ impl Wake {
                         self.reconnects = connection.reconnects();
                         sleep(POLL).await;
                     }
+                }
+                () = sleep_until(probe) => {
+                    connection.probe();
+                    probe += PROBE;
+                    continue;
                 }
                 () = sleep_until(end), if self.look_at.is_none() => {
                     let tracks = self.tracking == Tracking::On && !self.may_have_more;

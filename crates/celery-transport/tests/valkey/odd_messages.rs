@@ -129,3 +129,30 @@ async fn a_stock_worker_that_holds_the_other_copy_books_beside_us() {
     let length: i64 = client.llen("one").await.unwrap();
     assert_eq!(length, 1);
 }
+
+/// `json` of Python writes and reads `NaN`.
+#[tokio::test]
+async fn an_envelope_that_only_python_reads_is_given_back_and_restored() {
+    let server = Server::start().await;
+    let client = server.client().await;
+    let raw = envelope("nan", "celery", 0).replace("\"retries\": 0", "\"retries\": NaN");
+    assert!(raw.contains("NaN"));
+    let () = client.lpush("celery", raw.as_str()).await.unwrap();
+    let options = json!({"lease_timeout": 0.3});
+    let (mut dying, acknowledger) = consume(&server, &["celery"], options.clone()).await;
+    assert_eq!(dying.fetch(1).await.unwrap().len(), 1);
+    let (_alive, _also_alive) = consume(&server, &["other"], options.clone()).await;
+    drop((dying, acknowledger));
+    crate::support::until("it is back", || async { client.llen::<i64, _>("celery").await.unwrap() == 1 })
+        .await;
+    assert_eq!(unacked(&client).await, 0);
+    let back: String = client.rpop("celery", None).await.unwrap();
+    assert_eq!(back, raw);
+
+    // A stock worker took it and is gone.
+    let () = client.hset("unacked", ("nan", format!("[{raw}, \"\", \"celery\"]"))).await.unwrap();
+    let () = client.zadd("unacked_index", None, None, false, false, (1.0, "nan")).await.unwrap();
+    let (_third, _also_third) = consume(&server, &["other"], options).await;
+    crate::support::until("it is back", || async { client.llen::<i64, _>("celery").await.unwrap() == 1 })
+        .await;
+}

@@ -265,3 +265,20 @@ async fn what_is_overdue_because_nobody_was_there_is_not_marked() {
     assert_eq!((names(&again), marks(&again)), (vec!["a".to_owned()], vec![false]));
     assert!(scores(&client, "celery-oxide.parked").await.is_empty());
 }
+
+#[tokio::test]
+async fn large_ones_go_back_in_small_pieces_and_in_order() {
+    let server = Server::start().await;
+    let client = server.client().await;
+    let raws: Vec<String> = (0..5)
+        .map(|number| envelope(&format!("t{number}"), "celery", 0).replace("(1, 2)", &"x".repeat(3 << 20)))
+        .collect();
+    for raw in &raws {
+        let () = client.lpush("celery", raw.as_str()).await.unwrap();
+    }
+    let (mut consumer, acknowledger) = consume_celery(&server).await;
+    let deliveries = fetch(&mut *consumer, 5).await;
+    acknowledger.settle(&park(&deliveries, 1.0)).await.unwrap();
+    until("all are back", || async { client.llen::<i64, _>("celery").await.unwrap() == 5 }).await;
+    assert_eq!(names(&consumer.fetch(5).await.unwrap()), ["t0", "t1", "t2", "t3", "t4"]);
+}

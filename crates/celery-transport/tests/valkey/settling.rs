@@ -4,7 +4,8 @@ use celery_transport::Settlement;
 use celery_valkey::test_server::Server;
 use fred::prelude::{HashesInterface, ListInterface};
 
-use crate::support::{TASK, consume_celery, envelope, keys, marks, names, push, unacked};
+use crate::sorted_order::push_sorted;
+use crate::support::{TASK, consume_celery, envelope, fetch, keys, marks, names, push, unacked};
 
 #[tokio::test]
 async fn requeued_messages_come_last_and_restored_ones_first() {
@@ -71,4 +72,26 @@ async fn a_redelivered_message_gets_a_tag_of_its_own() {
     acknowledger.settle(&[Settlement::Ack(first[0].tag.clone())]).await.unwrap();
     let held: bool = client.hexists("unacked", &*second[0].tag.0).await.unwrap();
     assert!(held);
+}
+
+/// The reply to a settlement was lost, the message is taken again, and only then the settlement is repeated.
+#[tokio::test]
+async fn a_repetition_does_not_touch_what_the_same_worker_took_again() {
+    let server = Server::start().await;
+    let client = server.client().await;
+    push(&client, "celery", &["a"]).await;
+    push_sorted(&client, "celery", &[7]).await;
+    let (mut consumer, acknowledger) = consume_celery(&server).await;
+    let mut deliveries = fetch(&mut *consumer, 2).await;
+    for settle in [Settlement::Requeue, Settlement::Restore] {
+        let batch: Vec<_> = deliveries.iter().map(|delivery| settle(delivery.tag.clone())).collect();
+        acknowledger.settle(&batch).await.unwrap();
+        deliveries = fetch(&mut *consumer, 2).await;
+        acknowledger.settle(&batch).await.unwrap();
+        let acks: Vec<_> = batch.iter().map(|settlement| Settlement::Ack(settlement.tag().clone())).collect();
+        acknowledger.settle(&acks).await.unwrap();
+        assert!(consumer.fetch(9).await.unwrap().is_empty(), "what is held was given back");
+        assert_eq!(unacked(&client).await, 1);
+        assert_eq!(acknowledger.statistics().held, 2);
+    }
 }

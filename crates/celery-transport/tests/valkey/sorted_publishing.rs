@@ -179,3 +179,30 @@ async fn purging_leaves_what_is_held() {
     expected.sort_unstable();
     assert_eq!(keys(&client).await, expected);
 }
+
+#[tokio::test]
+async fn a_long_queue_is_purged_piece_by_piece() {
+    let server = Server::start().await;
+    let client = server.client().await;
+    let driver = broker(&valkey(&server), json!({}));
+    let batch: Vec<_> = (0..2300).map(|_| Publication::new("", "celery", task(5))).collect();
+    driver.publisher().await.unwrap().publish_all(&batch).await.unwrap();
+    let (mut consumer, acknowledger) = driver.consume(&[Queue::named("celery")]).await.unwrap();
+    let held = consumer.fetch(1100).await.unwrap();
+    assert_eq!(held.len(), 1100);
+    let pipeline = client.pipeline();
+    for number in 0..1500 {
+        let () = pipeline
+            .hset(format!("message:d{number}"), vec![("native_delayed", "1"), ("payload", "{}")])
+            .await
+            .unwrap();
+        let score = (4e9, format!("d{number}"));
+        let () = pipeline.zadd("messages_index:celery", None, None, false, false, score).await.unwrap();
+    }
+    let () = pipeline.last().await.unwrap();
+    assert_eq!(driver.purge(&Queue::named("celery")).await.unwrap(), 1200 + 1500);
+    let left = keys(&client).await.into_iter().filter(|key| key.starts_with("message:")).count();
+    assert_eq!((left, scores(&client, "messages_index:celery").await.len()), (1100, 1100));
+    acknowledger.settle(&crate::support::acks(&held)).await.unwrap();
+    assert_eq!(keys(&client).await, ["celery-oxide.workers"]);
+}

@@ -146,3 +146,36 @@ async fn a_restarted_server_wakes_who_waits() {
     assert_eq!(names(&fetch(&mut *consumer, 1).await), ["a"]);
     assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_only_listens_notices_a_half_open_connection_too() {
+    let server = Server::start().await;
+    let client = server.client().await;
+    let proxy = Proxy::before(server.port).await;
+    let broker = broker(&proxy.url(), json!({}));
+    let (mut consumer, _acknowledger) =
+        celery_transport::Transport::consume(&broker, &[celery_transport::Queue::named("celery")])
+            .await
+            .unwrap();
+    assert!(consumer.fetch(1).await.unwrap().is_empty());
+    proxy.mute();
+    push(&client, "celery", &["a"]).await;
+    // Nothing is sent on it by which its end could be noticed; a command would take 10 s to time out.
+    tokio::time::timeout(Duration::from_secs(9), consumer.ready()).await.unwrap().unwrap();
+    assert_eq!(names(&fetch(&mut *consumer, 1).await), ["a"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_only_slow_keeps_its_connections() {
+    let server = Server::start().await;
+    let (mut consumer, acknowledger) = consume_celery(&server).await;
+    assert!(consumer.fetch(1).await.unwrap().is_empty());
+    server.signal("STOP");
+    tokio::time::timeout(Duration::from_secs(6), consumer.ready()).await.unwrap_err();
+    server.signal("CONT");
+    let client = server.client().await;
+    push(&client, "celery", &["a"]).await;
+    consumer.ready().await.unwrap();
+    assert_eq!(names(&consumer.fetch(1).await.unwrap()), ["a"]);
+    assert_eq!(acknowledger.statistics().reconnects, 0);
+}

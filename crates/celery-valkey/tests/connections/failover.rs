@@ -52,6 +52,37 @@ async fn all_connections_go_on_together_and_back_again() {
 }
 
 #[tokio::test]
+async fn one_that_becomes_a_replica_is_left_and_a_replica_is_not_chosen() {
+    let (first, second, urls) = pair().await;
+    let third = Server::start().await;
+    let urls = format!("{urls};{}", third.url());
+    let replica_of = async |server: &Server, host: &str, port: &str| {
+        let _: fred::types::Value = fred::prelude::ClientLike::custom(
+            &server.client().await,
+            fred::cmd!("REPLICAOF"),
+            vec![host, port],
+        )
+        .await
+        .unwrap();
+    };
+    replica_of(&second, "127.0.0.1", "1").await;
+    let connection = open(&urls).await.unwrap();
+    assert_eq!(port(&connection).await, first.port);
+    replica_of(&first, "127.0.0.1", "1").await;
+    writes_again(&connection, "x").await;
+    assert_eq!(port(&connection).await, third.port);
+    // Nor is it at the start.
+    assert_eq!(port(&open(&urls).await.unwrap()).await, third.port);
+    replica_of(&third, "127.0.0.1", "1").await;
+    let error = open(&urls).await.err().unwrap();
+    assert!(error.is_transient() && error.to_string().contains("it is a replica"), "{error}");
+    // With all of them away the connection waits for one.
+    replica_of(&first, "NO", "ONE").await;
+    writes_again(&connection, "y").await;
+    assert_eq!(port(&connection).await, first.port);
+}
+
+#[tokio::test]
 async fn one_that_is_lost_for_a_moment_is_not_left() {
     let (first, _second, urls) = pair().await;
     let connection = open(&urls).await.unwrap();

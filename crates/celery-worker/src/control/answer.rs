@@ -50,8 +50,14 @@ impl Panel {
         &self.0.lamport
     }
 
-    /// Takes a request: the engine has it when this returns, the answer follows.
-    pub(super) async fn take(&self, request: ControlRequest) {
+    /// Tells the engine that commands may have come that were not heard.
+    pub(super) async fn missed(&self) {
+        // The engine may have ended.
+        let _ = self.0.engine.send(Ask::Missed).await;
+    }
+
+    /// Takes a request: the engine has it when this returns, the answer follows, to the broker that it came from.
+    pub(super) async fn take(&self, request: ControlRequest, broker: usize) {
         tracing::debug!("pidbox received method {}", request.method);
         let asked = match request.command() {
             Ok(command) if !self.0.hosts.contains(&request.method) => {
@@ -68,7 +74,7 @@ impl Panel {
                 Err(error) => Answer::Error(error).encode(),
                 Ok(asked) => panel.value(&request, asked).await,
             };
-            panel.reply(request, value).await;
+            panel.reply(request, value, broker).await;
         });
     }
 
@@ -157,7 +163,7 @@ impl Panel {
         Some(ScheduledTask { eta: Some(iso8601(parked.due)), priority: 6, request, rest: Vec::new() })
     }
 
-    async fn reply(&self, request: ControlRequest, value: String) {
+    async fn reply(&self, request: ControlRequest, value: String, broker: usize) {
         let Some(reply_to) = request.reply_to else { return };
         let reply = ControlReply {
             node: self.0.node.clone(),
@@ -165,14 +171,15 @@ impl Panel {
             ticket: request.ticket,
             clock: self.0.lamport.forward(),
         };
-        if let Err(error) = self.send(&reply, &reply_to).await {
+        if let Err(error) = self.send(&reply, &reply_to, broker).await {
             tracing::error!("Cannot answer {}: {error}", request.method);
         }
     }
 
-    async fn send(&self, reply: &ControlReply, reply_to: &ReplyTo) -> Result<(), String> {
+    async fn send(&self, reply: &ControlReply, reply_to: &ReplyTo, broker: usize) -> Result<(), String> {
         let message = reply.to_message(reply_to).map_err(|error| error.to_string())?;
-        let publication = Publication::new(&*reply_to.exchange, &*reply_to.routing_key, message);
+        let publication =
+            Publication::new(&*reply_to.exchange, &*reply_to.routing_key, message).to_broker(broker);
         self.0.publisher.publish_all(&[publication]).await.map_err(|error| error.to_string())
     }
 }

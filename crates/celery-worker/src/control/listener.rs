@@ -10,20 +10,20 @@ use super::{Panel, matcher};
 /// How long to wait before listening is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Listens for requests until it is dropped.
+/// Listens for requests until it is dropped. What others were told while the connection was down is asked of them.
 pub(crate) async fn listen(panel: Panel, mut subscription: Box<dyn Subscription>) {
     let mut away = false;
     loop {
-        let message = match subscription.next().await {
+        let (message, broker) = match subscription.next().await {
             Ok(broadcast) => {
                 away = false;
-                broadcast.message
+                (broadcast.message, broadcast.broker)
             }
             Err(error) => {
-                if !away {
+                if !std::mem::replace(&mut away, true) {
                     tracing::debug!("Not listening to commands for now: {error}");
+                    panel.missed().await;
                 }
-                away = true;
                 if !error.is_transient() {
                     tracing::error!("No commands are listened to any more: {error}");
                     return;
@@ -36,14 +36,14 @@ pub(crate) async fn listen(panel: Panel, mut subscription: Box<dyn Subscription>
             .map_err(|undecodable| undecodable.error.to_string())
             .and_then(|message| ControlRequest::from_message(&message).map_err(|error| error.to_string()));
         match request {
-            Ok(request) => hear(&panel, request).await,
+            Ok(request) => hear(&panel, request, broker).await,
             Err(error) => tracing::error!("pidbox: a command cannot be read: {error}"),
         }
     }
 }
 
-/// Passes a request on that is meant for this worker and still waited for.
-async fn hear(panel: &Panel, request: ControlRequest) {
+/// Passes a request on that is meant for this worker and still waited for. `broker` is where it came from.
+async fn hear(panel: &Panel, request: ControlRequest, broker: usize) {
     panel.lamport().adjust(request.clock);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     if request.expires.is_some_and(|expires| expires < now) {
@@ -51,7 +51,7 @@ async fn hear(panel: &Panel, request: ControlRequest) {
         return;
     }
     match request.is_for_with(panel.node(), matcher::matches) {
-        Ok(true) => panel.take(request).await,
+        Ok(true) => panel.take(request, broker).await,
         Ok(false) => {}
         Err(error) => tracing::error!("pidbox: {error}"),
     }

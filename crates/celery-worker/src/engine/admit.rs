@@ -18,8 +18,7 @@ impl Engine {
             Some(Fetched::Batch(batch)) => {
                 // The next batch is on its way while this one is looked at.
                 if !self.parking.is_full() {
-                    let left = self.credit.available().saturating_sub(batch.len());
-                    self.fetcher.ask(left.min(self.fetch_at_most()));
+                    self.fetcher.ask(self.may_fetch(batch.len()));
                 }
                 self.admit(batch);
             }
@@ -34,10 +33,6 @@ impl Engine {
             Some(Fetched::Back) => {
                 tracing::warn!("consumer: Connection to broker re-established.");
                 self.heartbeat.online();
-                // Commands that came meanwhile were not heard.
-                if let Some(neighbors) = &self.neighbors {
-                    neighbors.sync_again(self.revoked.ids(), self.asking.clone());
-                }
             }
         }
         Ok(())

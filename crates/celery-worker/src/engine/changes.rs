@@ -29,7 +29,9 @@ impl Engine {
                     if !in_flight.spec.acks_late {
                         in_flight.acked = true;
                         let tag = in_flight.tag.clone();
-                        self.credit.give_back(in_flight.spec.kind);
+                        if !self.credit.is_held_to_the_end() {
+                            self.credit.give_back(in_flight.spec.kind);
+                        }
                         self.settle(Settlement::Ack(tag));
                     }
                 }
@@ -63,7 +65,7 @@ impl Engine {
                 }
                 Change::Ended(job, outcome) => {
                     let Some(in_flight) = self.executor.finish(job) else { continue };
-                    if !in_flight.acked {
+                    if !in_flight.acked || self.credit.is_held_to_the_end() {
                         self.credit.give_back(in_flight.spec.kind);
                     }
                     self.complete(Item::Ended { job, in_flight, outcome });

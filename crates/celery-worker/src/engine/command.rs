@@ -137,7 +137,7 @@ impl Engine {
             self.executor.resize(kind, by);
         }
         let slots = [Kind::Async, Kind::Sync].map(|kind| self.executor.load(kind).slots);
-        self.credit.resize(slots, self.config.prefetch_multiplier);
+        self.credit.resize(slots);
         Ok(done.to_owned())
     }
 

@@ -33,6 +33,8 @@ pub(crate) enum Ask {
     Command(Command, oneshot::Sender<Option<String>>),
     /// Other workers know these ids to be revoked.
     Revoked(Vec<String>),
+    /// Commands may have come that were not heard.
+    Missed,
 }
 
 pub(crate) struct Engine {
@@ -116,6 +118,11 @@ impl Engine {
                 let _ = answer.send(self.command(&command));
             }
             Ask::Revoked(ids) => self.learn_revoked(ids.iter().map(String::as_str)),
+            Ask::Missed => {
+                if let Some(neighbors) = &self.neighbors {
+                    neighbors.sync_again(self.revoked.ids(), self.asking.clone());
+                }
+            }
         }
     }
 
@@ -125,15 +132,20 @@ impl Engine {
         }
         let starved = self.kinds.iter().any(|kind| self.executor.load(*kind).waiting == 0);
         if starved || self.credit.is_worth_a_fetch() {
-            self.fetcher.ask(self.credit.available().min(self.fetch_at_most()));
+            self.fetcher.ask(self.may_fetch(0));
         }
     }
 
-    pub(super) fn fetch_at_most(&self) -> usize {
-        match self.config.priority_order {
+    /// How many messages may be fetched when `coming` have been and are not counted yet.
+    pub(super) fn may_fetch(&self, coming: usize) -> usize {
+        let at_most = match self.config.priority_order {
             PriorityOrder::Celery => FETCH_AT_MOST,
             PriorityOrder::High => FETCH_TO_SORT,
-        }
+        };
+        // Each of them may have an ETA.
+        let later =
+            self.config.eta_task_limit.map_or(usize::MAX, |limit| limit.saturating_sub(self.later.len()));
+        self.credit.available().min(later).saturating_sub(coming).min(at_most)
     }
 
     /// How long until something is due; capped, so that a step of the system's clock is noticed.

@@ -1,4 +1,4 @@
-//! Event loops that do not answer.
+//! Event loops that do not answer, and tasks that go on after they were given up.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use celery_executor::Kind;
 use tokio::time::Instant;
 
 use super::Engine;
+use crate::Phase;
 
 /// How often loops with jobs are asked for an answer.
 pub(super) const PROBE_EVERY: Duration = Duration::from_millis(500);
@@ -27,9 +28,9 @@ impl Watch {
 }
 
 impl Engine {
-    /// When the loops are to be looked at; not while nothing runs.
+    /// When to look; not while nothing runs.
     pub(super) fn next_watch(&self) -> Option<Instant> {
-        (!self.executor.is_idle()).then_some(self.watch.next)
+        (!self.executor.is_idle() || self.executor.stuck() > 0).then_some(self.watch.next)
     }
 
     /// Says which loops are blocked, once each time, and asks the others for an answer.
@@ -51,5 +52,19 @@ impl Engine {
             *was_blocked = blocked;
         }
         self.executor.probe();
+        self.restart_if_stuck();
+    }
+
+    /// A task that was given up and does not end keeps its thread, or its place on its loop, for ever. When there are
+    /// too many, only a new process helps.
+    fn restart_if_stuck(&self) {
+        let stuck = self.executor.stuck();
+        if self.config.max_stuck.is_some_and(|most| stuck > most) && self.shutdown.phase() < Phase::Warm {
+            tracing::error!(
+                "{stuck} tasks go on after their hard time limit or their termination: the worker starts again \
+                 (worker_max_stuck_tasks)"
+            );
+            self.shutdown.restart();
+        }
     }
 }

@@ -116,9 +116,9 @@ fn ended<'a>(id: &'a str, outcome: &'a Outcome) -> Option<EventKind<'a>> {
             exception: Some(failure.repr.as_str().into()),
             traceback: Some(failure.traceback.as_str().into()),
         }),
-        Outcome::Retried { cause, reason, traceback, .. } => EventKind::TaskRetried(TaskFailure {
+        Outcome::Retried { cause, traceback, .. } => EventKind::TaskRetried(TaskFailure {
             uuid,
-            exception: Some(cause.as_ref().map_or(reason.as_str(), |cause| cause.repr.as_str()).into()),
+            exception: Some(cause.as_ref().map_or("None", |cause| cause.repr.as_str()).into()),
             traceback: Some(traceback.as_str().into()),
         }),
         Outcome::Rejected { requeue: false, reason, traceback } => EventKind::TaskFailed(TaskFailure {

@@ -19,6 +19,7 @@ local LEVEL = 10000000000000
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local failure = ''
+local BYTES, bytes = 4194304, 0 -- a script holds up all clients of the server
 
 -- The raw bytes in [raw, exchange, routing_key], as fetch.lua wrote it; nil if it is none of those.
 local function raw_of(triple)
@@ -45,6 +46,7 @@ local function to_list(tag, list)
   -- Gone: a stock worker restored it. Not ours to read: the visibility timeout finds it.
   local raw = triple and raw_of(triple)
   if not raw then return false end
+  bytes = bytes + #raw
   local pushed = redis.pcall('RPUSH', list, raw)
   if type(pushed) == 'table' then return pushed end
   redis.call('HDEL', UNACKED, tag)
@@ -68,8 +70,10 @@ end
 
 local found = redis.call('ZREVRANGEBYSCORE', PARKED, string.format('%.6f', now + EARLY), '-inf', 'WITHSCORES', 'LIMIT', 0,
   BATCH)
-local back = 0
+local back, looked = 0, 0
 for i = 1, #found, 2 do
+  if bytes > BYTES then break end
+  looked = i + 1
   local member, due = found[i], found[i + 1]
   -- This write comes first because it needs no memory: after it a full server lets the others pass.
   redis.call('ZREM', PARKED, member)
@@ -91,4 +95,5 @@ end
 
 local first = redis.call('ZRANGE', PARKED, 0, 0, 'WITHSCORES')
 local wait = first[2] and string.format('%.3f', tonumber(first[2]) - now) or ''
-return {back, (#found == 2 * BATCH and failure == '') and 1 or 0, wait, failure}
+local more = looked < #found or looked == 2 * BATCH
+return {back, (more and failure == '') and 1 or 0, wait, failure}

@@ -1,0 +1,10 @@
+//! A fleet in which stock workers and ours share a queue, and its way back to stock workers only.
+
+mod judge;
+mod plan;
+mod run;
+mod slots;
+
+pub use judge::{End, Incarnation, Kind, Sent, Verdict, judge};
+pub use plan::Fleet;
+pub use run::{Outcome, run};
