@@ -1,18 +1,16 @@
-"""Tasks that are written once, as coroutines.
+"""Tasks that are written once, as coroutines: whatever can be seen of them has to be the same with both workers."""
 
-With TWINS=def each is registered as a function that runs the coroutine to its end without a loop: so the stock worker
-and this one run the same bodies, and whatever can be seen of them has to be the same.
-"""
-
-import asyncio
-import functools
-import inspect
 import os
-import time
+import pathlib
+import sys
 
 from celery import Celery, Task, chain, chord, group, signals
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from redis import Redis
+
+sys.path.append(str(pathlib.Path(__file__).parent.parent))
+
+from once import pause, written_once  # noqa: E402
 
 app = Celery("twins", broker=os.environ["BROKER_URL"], backend=os.environ["RESULT_URL"])
 app.conf.update(
@@ -23,38 +21,11 @@ app.conf.update(
 )
 if os.environ.get("ZONE"):
     app.conf.update(timezone=os.environ["ZONE"], enable_utc=False)
-IS_ASYNC = os.environ.get("TWINS") != "def"
 redis = Redis.from_url(os.environ["NOTES_URL"])
 
 
 def note(id, name):
     redis.rpush(f"hooks:{id}", name)
-
-
-def written_once(body):
-    """Give a function for the stock worker: the coroutine never suspends there."""
-    if IS_ASYNC:
-        return body
-
-    @functools.wraps(body)
-    def run(*args, **kwargs):
-        coroutine = body(*args, **kwargs)
-        try:
-            coroutine.send(None)
-        except StopIteration as ended:
-            return ended.value
-        raise RuntimeError("a coroutine suspended without a loop")
-
-    # Celery asks a task and an error link what they take.
-    run.__signature__ = inspect.signature(body)
-    return run
-
-
-async def pause(seconds):
-    if IS_ASYNC:
-        await asyncio.sleep(seconds)
-    else:
-        time.sleep(seconds)
 
 
 class Observed(Task):

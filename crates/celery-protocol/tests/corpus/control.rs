@@ -14,15 +14,12 @@ pub(crate) fn check_request(line: &Line) {
         return;
     };
     let json = body.to_json().unwrap();
-    let message = in_json(&checked.message, &json);
+    let plain = envelope::plain_body(line, &checked.message);
+    let message = Message { body: plain.into(), ..checked.message };
     let request = ControlRequest::from_message(&message).unwrap_or_else(|error| panic!("{line}: {error}"));
     assert_eq!((&*request.method, request.clock > 0), (&*line.case, true), "{line}");
     assert_eq!(request.ticket.is_some(), line.case == "ping", "{line}");
-    let command = request.command().unwrap_or_else(|error| panic!("{line}: {error}"));
-    if line.compression().is_none() {
-        let as_it_came = ControlRequest::from_message(&checked.message);
-        assert_eq!(as_it_came.and_then(|request| request.command()).unwrap(), command, "{line}");
-    }
+    request.command().unwrap_or_else(|error| panic!("{line}: {error}"));
     same(line, &request.encode_body(), &json);
     if line.serializer() == Serializer::Json {
         envelope_again(line, request.to_message("celery").unwrap(), message);
@@ -35,25 +32,16 @@ pub(crate) fn check_reply(line: &Line) {
         return;
     };
     let json = body.to_json().unwrap();
-    let message = in_json(&checked.message, &json);
+    let plain = envelope::plain_body(line, &checked.message);
+    let message = Message { body: plain.into(), ..checked.message };
     let reply = ControlReply::from_message(&message).unwrap_or_else(|error| panic!("{line}: {error}"));
     assert_eq!((&*reply.node, reply.ticket.as_deref()), ("w1@host", Some("the-ticket")), "{line}");
     same(line, &reply.encode_body(), &json);
-    if line.compression().is_none() {
-        let as_it_came = ControlReply::from_message(&checked.message);
-        assert_eq!(as_it_came.unwrap(), reply, "{line}");
-    }
     if line.serializer() == Serializer::Json {
         let info = &message.properties.delivery_info;
         let to = ReplyTo { exchange: info.exchange.clone(), routing_key: info.routing_key.clone() };
         envelope_again(line, reply.to_message(&to).unwrap(), message);
     }
-}
-
-/// The message as it is in JSON.
-fn in_json(message: &Message, json: &str) -> Message {
-    let content_type = Serializer::Json.content_type().to_owned();
-    Message { body: json.to_owned().into(), content_type, ..message.clone() }
 }
 
 /// The message made here, with kombu's tag, is the one that kombu published.
