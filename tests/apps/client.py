@@ -17,6 +17,10 @@ def send(request):
     return app.send_task(request["task"], args=request["args"], **request["options"]).id
 
 
+def send_all(request):
+    return [app.send_task(request["task"], args=args).id for args in request["args"]]
+
+
 def get(request):
     result = app.AsyncResult(request["id"])
     reply = {"value": None, "error": None}
@@ -50,7 +54,7 @@ def call(request):
     return getattr(importlib.import_module(module), function)(*request["args"])
 
 
-OPERATIONS = {"send": send, "get": get, "state": state, "states": states, "meta": meta, "call": call}
+OPERATIONS = {"send": send, "send_all": send_all, "get": get, "state": state, "states": states, "meta": meta, "call": call}
 
 
 def main():

@@ -194,3 +194,47 @@ fn the_chord_of_an_overlong_part_fails() -> Result<()> {
     ensure!(failure.state == "FAILURE", "{failure:?}");
     Ok(())
 }
+
+#[test]
+fn a_worker_that_starts_or_was_cut_off_asks_the_others() -> Result<()> {
+    let scene = Scene::open("control")?;
+    let mut client = scene.client()?;
+    let stock = scene.worker_spec().front(celery_oxide_tests::worker::Front::Stock);
+    let stock = stock.args(&["-n", "stock@test", "-c", "1", "-Q", "other"]).start()?;
+    let alone = json!(["control", "revoke", "stock@test", {"task_id": "before"}]);
+    wait::until_true("the stock worker to answer", SOON, || {
+        Ok(!client.call("probe:ask", alone.clone())?.is_null())
+    })?;
+    let ours = scene.worker(&["-n", OURS])?;
+    ensure!(ours.log()?.contains("mingle: sync with 1 nodes"), "{}", ours.log()?);
+    let revoked = json!(["inspect", "revoked", OURS, {}]);
+    ensure!(client.call("probe:ask", revoked.clone())? == json!(["before"]));
+    // A stock worker that starts later asks us.
+    revoke(&mut client, json!({"task_id": "here"}))?;
+    drop(stock);
+    let stock = scene.worker_spec().front(celery_oxide_tests::worker::Front::Stock);
+    let _stock = stock.args(&["-n", "stock@test", "-c", "1", "-Q", "other"]).start()?;
+    let theirs = wait::until("the stock worker to answer", SOON, || {
+        let ids = client.call("probe:ask", json!(["inspect", "revoked", "stock@test", {}]))?;
+        Ok((!ids.is_null()).then_some(ids))
+    })?;
+    ensure!(theirs == json!(["before", "here"]), "{theirs}");
+    // Cut off from the broker while the other learns of one more.
+    let mut redis = scene.redis.connect(0)?;
+    let ids: Vec<String> = redis::cmd("CLIENT")
+        .arg("LIST")
+        .query::<String>(&mut redis)?
+        .lines()
+        .filter(|line| line.contains(&format!("name={OURS}")))
+        .filter_map(|line| Some(line.strip_prefix("id=")?.split(' ').next()?.to_owned()))
+        .collect();
+    ensure!(!ids.is_empty(), "no connection is named after the worker");
+    client.call("probe:tell", json!(["revoke", {"task_id": "meanwhile"}, ["stock@test"]]))?;
+    for id in ids {
+        redis::cmd("CLIENT").arg("KILL").arg("ID").arg(id).query::<i64>(&mut redis)?;
+    }
+    wait::until_true("it to be known here", SOON, || {
+        let known = client.call("probe:ask", revoked.clone())?;
+        Ok(known.as_array().is_some_and(|ids| ids.contains(&json!("meanwhile"))))
+    })
+}

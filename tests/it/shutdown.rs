@@ -130,3 +130,99 @@ fn sigterm_to_the_celery_command_is_received_by_the_worker_itself() -> Result<()
     );
     Ok(())
 }
+
+/// A worker that lets tasks run on for `seconds` before a cold shutdown.
+fn soft(seconds: f64) -> Result<Scene> {
+    let mut scene = Scene::open("basic")?;
+    scene.set_env("SETTINGS", &json!({"worker_soft_shutdown_timeout": seconds}).to_string());
+    Ok(scene)
+}
+
+#[test]
+fn a_soft_shutdown_lets_tasks_finish_within_its_time() -> Result<()> {
+    let scene = soft(30.0)?;
+    let mut client = scene.client()?;
+    let (mut worker, ids) = busy(&scene, &mut client, Front::WorkerCli, 1.5)?;
+    worker.sigquit()?;
+    worker.wait_log("Initiating Soft Shutdown, terminating in 30 seconds", Duration::from_secs(5))?;
+    // What waits is anybody's at once.
+    wait::until_true("what waits to be given back", Duration::from_secs(5), || {
+        Ok(scene.queued("celery")? == 18)
+    })?;
+    let code = worker.wait_exit(Duration::from_secs(15))?;
+    ensure!(code == 1, "exit code {code}: upstream ends it as a cold one");
+    ensure!(worker.log()?.contains("worker: Cold shutdown (MainProcess)"), "{}", worker.log()?);
+    ensure!(client.states(&ids)? == json!({"SUCCESS": 2, "PENDING": 18}), "{}", client.states(&ids)?);
+    Ok(())
+}
+
+#[test]
+fn a_soft_shutdown_ends_when_its_time_is_over() -> Result<()> {
+    let scene = soft(1.0)?;
+    let mut client = scene.client()?;
+    let (mut worker, _) = busy(&scene, &mut client, Front::WorkerCli, 30.0)?;
+    let asked = Instant::now();
+    worker.sigquit()?;
+    cold_end(&scene, &mut worker)?;
+    ensure!(asked.elapsed() > Duration::from_secs(1), "it took {:?}", asked.elapsed());
+    Ok(())
+}
+
+#[test]
+fn one_more_signal_cuts_a_soft_shutdown_short() -> Result<()> {
+    let scene = soft(600.0)?;
+    let mut client = scene.client()?;
+    let (mut worker, _) = busy(&scene, &mut client, Front::WorkerCli, 30.0)?;
+    worker.sigquit()?;
+    worker.wait_log("Initiating Soft Shutdown", Duration::from_secs(5))?;
+    worker.sigquit()?;
+    worker.wait_log("Waiting gracefully for cold shutdown to complete...", Duration::from_secs(5))?;
+    cold_end(&scene, &mut worker)
+}
+
+#[test]
+fn sigterm_can_be_made_as_urgent_as_sigquit() -> Result<()> {
+    let mut scene = Scene::open("basic")?;
+    scene.set_env("REMAP_SIGTERM", "SIGQUIT");
+    let mut client = scene.client()?;
+    let (mut worker, _) = busy(&scene, &mut client, Front::WorkerCli, 30.0)?;
+    worker.sigterm()?;
+    cold_end(&scene, &mut worker)
+}
+
+#[test]
+fn many_run_and_many_are_prefetched() -> Result<()> {
+    let mut scene = Scene::open("basic")?;
+    scene.set_env("SETTINGS", &json!({"worker_prefetch_multiplier": 4, "task_acks_late": true}).to_string());
+    let mut client = scene.client()?;
+    let options = ["--loop-concurrency=500", "--sync-workers=5"];
+    let mut worker = scene.worker(&options)?;
+    let folder = celery_oxide_tests::paths::scratch("held-")?;
+    let file = folder.path().join("go on");
+    let named = |kind: &str, count: usize| -> Vec<_> {
+        (0..count).map(|n| json!([format!("{kind}-{n}"), file.display().to_string()])).collect()
+    };
+    let running = client.send_all("tasks.held_async", &named("async", 500))?;
+    let functions = client.send_all("tasks.held", &named("sync", 5))?;
+    wait::until_true("505 to run", Duration::from_secs(60), || Ok(scene.notes("started")?.len() == 505))?;
+    let arguments: Vec<_> = (0..1000).map(|n| json!([n, n])).collect();
+    let waiting = client.send_all("tasks.add_async", &arguments)?;
+    wait::until_true("1,505 to be held", Duration::from_secs(60), || Ok(scene.unacked()? == 1505))?;
+    worker.sigterm()?;
+    wait::until_true("the prefetched to be anybody's", Duration::from_secs(10), || {
+        Ok(scene.queued("celery")? == 1000 && scene.unacked()? == 505)
+    })?;
+    // While the others still run.
+    let mut other = scene.worker(&options)?;
+    wait::until_true("the other to have run them", Duration::from_secs(60), || {
+        Ok(client.states(&waiting)? == json!({"SUCCESS": 1000}))
+    })?;
+    ensure!(worker.is_running()?);
+    std::fs::write(&file, "")?;
+    ensure!(worker.wait_exit(Duration::from_secs(30))? == 0);
+    ensure!(client.states(&running)? == json!({"SUCCESS": 500}), "{}", client.states(&running)?);
+    ensure!(client.states(&functions)? == json!({"SUCCESS": 5}), "{}", client.states(&functions)?);
+    wait::until_true("nothing to be held any more", Duration::from_secs(10), || Ok(scene.unacked()? == 0))?;
+    ensure!(other.terminate(Duration::from_secs(10))? == 0);
+    Ok(())
+}

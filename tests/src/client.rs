@@ -92,6 +92,12 @@ impl Client {
         id.as_str().map(str::to_owned).ok_or_else(|| anyhow!("no task id: {id}"))
     }
 
+    /// Sends `task` once for each list of positional arguments; gives the ids.
+    pub fn send_all(&mut self, task: &str, args: &[Value]) -> Result<Vec<String>> {
+        let ids = self.ask(json!({"op": "send_all", "task": task, "args": args}))?;
+        serde_json::from_value(ids).context("no list of ids")
+    }
+
     /// `AsyncResult(id).get(timeout=seconds)`.
     pub fn get(&mut self, id: &str, seconds: f64) -> Result<Outcome> {
         let outcome = self.ask(json!({"op": "get", "id": id, "timeout": seconds}))?;

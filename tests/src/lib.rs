@@ -6,8 +6,15 @@
 
 pub mod arena;
 pub mod client;
+pub mod crash;
+pub mod dice;
+pub mod effects;
+pub mod herd;
 pub mod http;
+pub mod long;
 pub mod paths;
+pub mod preload;
+pub mod proxy;
 pub mod redis;
 pub mod scene;
 pub mod venv;

@@ -12,7 +12,6 @@ mod conformance;
 mod counts;
 mod demo;
 mod fuzz;
-mod neighbours;
 mod prepare;
 mod process;
 mod record;

@@ -26,7 +26,8 @@ impl Client {
         self.broadcast(&Command::Revoke(Revoke::new(ids))).await
     }
 
-    /// Sends a command to all workers, without waiting for replies (`app.control.broadcast`).
+    /// Sends a command to all workers, without waiting for replies (`app.control.broadcast`). To wait for them, or to ask
+    /// some only, see [`workers`](Self::workers).
     ///
     /// # Errors
     ///

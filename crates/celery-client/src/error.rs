@@ -31,6 +31,14 @@ pub enum Error {
         /// How long it was waited for.
         timeout: Duration,
     },
+    /// A worker that was asked answered with an error.
+    #[error("worker {node}: {reason}")]
+    Node {
+        /// Its node name.
+        node: String,
+        /// What it said.
+        reason: String,
+    },
     /// The client was made without a result backend.
     #[error("this client has no result backend: name one with `Client::builder(…).results(url)`")]
     NoResults,

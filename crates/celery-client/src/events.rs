@@ -1,5 +1,7 @@
 //! Events of workers and clients.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use celery_protocol::event::{EVENT_EXCHANGE, Event, decode_all};
 use celery_transport::Subscription;
@@ -36,7 +38,14 @@ impl Events {
     /// [`Error::Protocol`](crate::Error::Protocol) for a message that is none.
     pub async fn next(&mut self) -> Result<EventBatch> {
         match self.0.next().await?.message {
-            Ok(message) => Ok(EventBatch(message.body)),
+            Ok(message) => {
+                let json = match message.json_body()? {
+                    // Nothing is copied.
+                    Cow::Borrowed(_) => None,
+                    Cow::Owned(json) => Some(json),
+                };
+                Ok(EventBatch(json.map_or(message.body, Bytes::from)))
+            }
             Err(undecodable) => Err(undecodable.error.into()),
         }
     }

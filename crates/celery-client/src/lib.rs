@@ -6,9 +6,11 @@ mod control;
 mod error;
 mod events;
 mod handle;
+mod inspect;
 mod outcome;
 mod publish;
 mod task;
+mod workers;
 
 pub use builder::Builder;
 pub use celery_protocol as protocol;
@@ -21,3 +23,4 @@ pub use events::{EventBatch, Events};
 pub use handle::Handle;
 pub use publish::RetryPolicy;
 pub use task::{Sendable, Task, TaskCall};
+pub use workers::{ByNode, Workers};

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -11,7 +12,7 @@ use celery_transport::{ConnectOptions, Queue, Transport};
 use celery_worker::{Config, Host, LamportClock, Outbox, Shutdown, Worker};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use worker_cli::{Command, LogOptions, Parsed};
+use worker_cli::{Command, Interpreter, LogOptions, Parsed};
 
 use crate::host::HostPort;
 use crate::loop_port::LoopPort;
@@ -337,13 +338,21 @@ pub(crate) fn unsupported_options(options: &str) -> PyResult<Vec<String>> {
     Ok(worker_cli::unsupported(&options))
 }
 
-/// Reads a command line. Returns `("worker", options as JSON)`, or `("say", text, exit code)`.
+/// Reads a command line, and carries out what needs no app in the interpreter `executable`. Returns `("worker", options
+/// as JSON)`, `("say", text, exit code)`, or `("done", exit code)`.
 #[pyfunction]
-pub(crate) fn parse_command_line(py: Python<'_>, arguments: Vec<String>) -> PyResult<Py<PyAny>> {
+pub(crate) fn run_command_line(
+    py: Python<'_>,
+    arguments: Vec<String>,
+    executable: PathBuf,
+) -> PyResult<Py<PyAny>> {
     match worker_cli::parse(arguments) {
         Parsed::Say { text, code } => Ok(("say", text, code).into_pyobject(py)?.into_any().unbind()),
         Parsed::Command(cli) => {
-            let Command::Worker(worker) = &cli.command;
+            let Command::Worker(worker) = &cli.command else {
+                let code = py.detach(|| worker_cli::run(&cli, Some(Interpreter::at(executable))));
+                return Ok(("done", code).into_pyobject(py)?.into_any().unbind());
+            };
             let unsupported = worker_cli::unsupported(worker);
             let options = serde_json::json!({ "app": cli.app, "worker": worker, "unsupported": unsupported });
             Ok(("worker", options.to_string()).into_pyobject(py)?.into_any().unbind())

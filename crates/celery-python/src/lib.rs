@@ -32,7 +32,7 @@ mod _engine {
     #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]
-    use crate::engine::{parse_command_line, unsupported_options};
+    use crate::engine::{run_command_line, unsupported_options};
     #[pymodule_export]
     use crate::host::{Ended, HostPort};
     #[pymodule_export]

@@ -51,10 +51,19 @@ def test_only_tasks_are_sorted() -> None:
     assert not transport._is_task({"headers": None})
 
 
+@pytest.mark.parametrize("command", [["--version"], ["status", "-b", "redis://127.0.0.1:1/0"]])
+def test_commands_without_an_app_import_no_celery(command: list[str]) -> None:
+    code = (
+        "import sys; from celery_oxide._cli import main; main(sys.argv[1:]); "
+        "sys.exit(sum(name.split('.')[0] in ('celery', 'kombu', 'asyncio', 'json') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code, *command], check=False).returncode == 0
+
+
 def test_importing_the_package_is_cheap() -> None:
     code = (
         "import celery_oxide, sys; "
-        "sys.exit(any(name in sys.modules for name in ('redis', 'celery', 'celery_oxide._engine', 'asyncio')))"
+        "sys.exit(any(name in sys.modules for name in ('redis', 'celery', 'kombu', 'celery_oxide._engine')))"
     )
     path = [p for p in sys.path if p]
     environment = {"PYTHONPATH": ":".join(path)}

@@ -1,7 +1,7 @@
 //! How Celery messages move: the [`Transport`] traits and their drivers.
 //!
 //! A [`Transport`] opens a consumer (a [`Consumer`] that fetches and an [`Acknowledger`] that settles), a
-//! [`Publisher`], and for fanout exchanges a [`Subscription`]. The traits are object-safe because the broker URL chooses the driver at run time: see [`connect()`].
+//! [`Publisher`], for fanout exchanges a [`Subscription`], and an [`Asker`] for what is answered. The traits are object-safe because the broker URL chooses the driver at run time: see [`connect()`].
 //!
 //! | driver | URL | module |
 //! |---|---|---|
@@ -9,9 +9,12 @@
 //!
 //! Architecture invariant: no type of a broker library appears in this crate's public API.
 
+mod asker;
+mod binding;
 mod connect;
 mod delivery;
 mod error;
+mod mailbox;
 mod parked;
 mod priority;
 mod queue;
@@ -21,9 +24,12 @@ mod subscription;
 mod transport;
 pub mod valkey;
 
+pub use asker::Asker;
+pub use binding::Binding;
 pub use connect::{ConnectOptions, connect, connect_all};
 pub use delivery::{Delivery, DeliveryTag, Settlement, Undecodable};
 pub use error::{Error, Result};
+pub use mailbox::{Answers, Mailbox};
 pub use parked::Parked;
 pub use priority::PriorityOrder;
 pub use queue::Queue;

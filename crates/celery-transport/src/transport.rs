@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use celery_protocol::Message;
 
-use crate::{Delivery, Parked, Queue, Result, Settlement, Statistics, Subscription};
+use crate::{Asker, Binding, Delivery, Parked, Queue, Result, Settlement, Statistics, Subscription};
 
 /// A broker. Cheap to make: nothing is connected before a consumer or a publisher is opened.
 #[async_trait]
@@ -25,6 +25,12 @@ pub trait Transport: Send + Sync + std::fmt::Debug {
     /// where `*` and `#` stand for any text: `task.*`, `#`; none for messages without a routing key. A message that
     /// several patterns match may come once for each.
     async fn subscribe(&self, exchange: &str, patterns: &[&str]) -> Result<Box<dyn Subscription>>;
+
+    /// Declares `queue`, which is to take replies, and has them told: see [`Mailbox`](crate::Mailbox).
+    async fn asker(&self, queue: &Queue) -> Result<Box<dyn Asker>>;
+
+    /// All bindings of queues to exchanges that the broker knows of, sorted (`celery list bindings`).
+    async fn bindings(&self) -> Result<Vec<Binding>>;
 
     /// Empties `queue` and returns how many messages were in it (`celery purge`).
     async fn purge(&self, queue: &Queue) -> Result<u64>;

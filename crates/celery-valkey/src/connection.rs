@@ -83,9 +83,15 @@ impl Connection {
     /// Our error for one of the client library.
     pub fn error(&self, error: &fred::error::Error) -> Error {
         if matches!(error.kind(), ErrorKind::Timeout) {
-            self.shared.silence.notify_one();
+            self.suspect();
         }
         self.shared.error(failure::from_client(&self.shared.place(), error))
+    }
+
+    /// The server is slower to answer than it should be: it is asked whether it is there, and the connection is given up
+    /// when it does not say so in half the time that a command may take.
+    pub fn suspect(&self) {
+        self.shared.silence.notify_one();
     }
 
     /// Our error for an error text that a script returned as its reply.

@@ -44,7 +44,7 @@ const TLS: [(&str, &str); 5] = [
 /// The error for what `url` (the password hidden) answered, or that it did not.
 pub(crate) fn from_client(url: &str, error: &ClientError) -> Error {
     let text = error.details();
-    let (url, mut reason) = (url.to_owned(), reason(error));
+    let (url, mut reason) = (url.to_owned(), reason(error).to_owned());
     if let Some((_, advice)) = TLS.iter().find(|(word, _)| text.contains(word)) {
         reason = format!("{advice} ({reason})");
         return Error::Refused { url, reason };
@@ -79,11 +79,18 @@ pub(crate) fn is_demoted(text: &str) -> bool {
     codes(text).any(|code| matches!(code, "READONLY" | "MASTERDOWN"))
 }
 
-fn reason(error: &ClientError) -> String {
+/// What went wrong, for people.
+pub(crate) fn reason(error: &ClientError) -> &str {
     match error.kind() {
-        ErrorKind::Timeout => TIMEOUT.to_owned(),
-        _ => error.details().to_owned(),
+        ErrorKind::Timeout => TIMEOUT,
+        _ => system_message(error.details()).unwrap_or(error.details()),
     }
+}
+
+/// What the system said, where the client library shows its error in the debug form.
+fn system_message(text: &str) -> Option<&str> {
+    let (_, message) = text.strip_prefix("Os {")?.split_once("message: \"")?;
+    message.split_once('"').map(|(message, _)| message)
 }
 
 fn is_transient(text: &str) -> bool {
@@ -129,6 +136,13 @@ mod tests {
             "NOPERM this user has no permissions to run the 'evalsha' command"
         ));
         assert!(!is_lost(ErrorKind::Unknown, "ERR unknown command 'FOO'"));
+    }
+
+    #[test]
+    fn what_the_system_said_is_readable() {
+        let text = r#"Os { code: 111, kind: ConnectionRefused, message: "Connection refused" }"#;
+        let error = from_client("redis://h", &ClientError::new(ErrorKind::IO, text));
+        assert_eq!(error.to_string(), "connection to redis://h lost: Connection refused");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use tokio::{
 use crate::{
     connection::{Settings, Shared},
     dial::Server,
+    failure,
     route::{Chosen, Route},
 };
 
@@ -73,7 +74,7 @@ async fn watch_over(
             biased;
             failed = failures.recv() => {
                 match failed {
-                    Ok((error, _)) => shared.failed(error.details()),
+                    Ok((error, _)) => shared.failed(failure::reason(&error)),
                     Err(RecvError::Lagged(_)) => {}
                     // It ends with its client, which is held here.
                     Err(RecvError::Closed) => std::future::pending().await,

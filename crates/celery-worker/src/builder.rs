@@ -23,6 +23,7 @@ use crate::events::{self, Dispatcher, Gauges, Heartbeat, Origin};
 use crate::fetch::Fetcher;
 use crate::host::Host;
 use crate::intake::Intake;
+use crate::mingle::Neighbors;
 use crate::outbox::{self, Outbox, OutboxReceiver};
 use crate::parking::Parking;
 use crate::rates::RateLimits;
@@ -145,8 +146,9 @@ impl Worker {
     /// When the broker cannot be used, or does not come back in time.
     pub async fn run(self, loops: Vec<Lane>, threads: Vec<Lane>, events: EventReceiver) -> Result<Ended> {
         let Self { parts, outbox, sending } = self;
-        let WorkerBuilder { config, transport, results, host, clock, lamport, revoked, shutdown } = parts;
+        let WorkerBuilder { config, transport, results, host, clock, lamport, mut revoked, shutdown } = parts;
         let config = Arc::new(config);
+        let transport: Arc<dyn Transport> = Arc::from(transport);
         let connected = tokio::select! {
             connected = connect(&config, &*transport) => connected?,
             () = shutdown.reached(Phase::Warm) => {
@@ -163,10 +165,17 @@ impl Worker {
             every: config.heartbeat,
             software: config.software.clone(),
         };
+        let neighbors =
+            config.mingle.then(|| Neighbors::new(Arc::clone(&transport), &config, lamport.clone()));
+        if let Some(neighbors) = &neighbors {
+            for id in neighbors.sync(revoked.ids()).await {
+                revoked.add(&id, clock.now());
+            }
+        }
         let (asking, asks) = mpsc::channel(MOST_ASKED);
         let panel = Panel::new(
             config.hostname.clone(),
-            asking,
+            asking.clone(),
             Arc::clone(&publisher),
             Arc::clone(&acknowledger),
             host.clone(),
@@ -206,6 +215,8 @@ impl Worker {
         let engine = Engine {
             fetcher: Fetcher::spawn(consumer, shutdown.clone()),
             asks,
+            asking,
+            neighbors,
             intake: Intake::new(&config),
             credit: Credit::new(slots, config.prefetch_multiplier, config.look_ahead),
             later: DueQueue::new(),

@@ -1,7 +1,8 @@
 //! The end of a task's path: what it published is confirmed, its result stored, its message settled.
 //!
 //! Protocol: items are taken in bursts. What belongs to a job whose publications are not confirmed is put aside until
-//! they are; the rest of the burst goes on. Results are stored first, and the messages of tasks that ended
+//! they are, and with it whatever comes later of the same task: a retry may run here before its predecessor is complete.
+//! The rest of the burst goes on. Results are stored first, and the messages of tasks that ended
 //! unacknowledged are settled after: a crash between the two makes such a task run again rather than lose its result.
 //! Messages that wait for no result are settled by a task of their own, so a store that is away does not hold them up.
 //! A task that the host has to conclude is put aside until it has; its result and its message wait for that.
@@ -10,6 +11,7 @@
 //!
 //! Round trips per burst: one to store, one to settle. Copies per task: the encoded result meta.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -48,6 +50,14 @@ impl Item {
             Self::Store { job, .. } => *job,
             Self::Refused(_) => None,
             Self::Ended { job, .. } => Some(*job),
+        }
+    }
+
+    fn task_id(&self) -> Option<&str> {
+        match self {
+            Self::Store { result, .. } => Some(&result.task_id),
+            Self::Refused(refused) => refused.headers.as_ref().map(|headers| headers.id.as_str()),
+            Self::Ended { in_flight, .. } => Some(&in_flight.headers.id),
         }
     }
 }
@@ -114,8 +124,11 @@ impl Completer {
                 () = self.outbox.confirmed(), if !parked.is_empty() => {}
                 Some((item, stored)) = concluding.next() => self.complete(item, stored, &mut burst),
             }
+            let mut held: HashSet<String> = HashSet::new();
             for item in std::mem::take(&mut parked).into_iter().chain(came.drain(..)) {
-                if item.job().is_some_and(|job| self.outbox.is_pending(job)) {
+                let pending = item.job().is_some_and(|job| self.outbox.is_pending(job));
+                if pending || (!held.is_empty() && item.task_id().is_some_and(|id| held.contains(id))) {
+                    held.extend(item.task_id().map(str::to_owned));
                     parked.push(item);
                 } else if let Some((host, ending)) = self.ending(&item) {
                     concluding.push(Box::pin(async move { (item, host.conclude(ending).await) }));

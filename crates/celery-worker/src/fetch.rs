@@ -94,15 +94,16 @@ impl Fetching {
                 count = self.asked.recv() => match count { Some(count) => count, None => return },
             };
             loop {
-                match self.fetch(count).await {
-                    Err(Over) => return,
-                    Ok(true) => break,
-                    Ok(false) => {}
-                }
+                // First: after a fetch that found less than it was asked for, a second one would most likely find nothing.
                 tokio::select! {
                     biased;
                     () = &mut stop => return,
                     () = self.ready() => {}
+                }
+                match self.fetch(count).await {
+                    Err(Over) => return,
+                    Ok(true) => break,
+                    Ok(false) => {}
                 }
             }
         }

@@ -15,6 +15,7 @@ mod host;
 mod in_flight;
 mod intake;
 mod lamport;
+mod mingle;
 mod outbox;
 mod parking;
 mod python_repr;

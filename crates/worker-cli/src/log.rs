@@ -97,6 +97,33 @@ pub fn init(options: &LogOptions) -> io::Result<()> {
     Ok(())
 }
 
+/// Has warnings of the libraries below shown as messages of a command; a second call changes nothing.
+pub(crate) fn init_messages() {
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    let filter = tracing_subscriber::filter::Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("fred", LevelFilter::OFF);
+    let subscriber = tracing_subscriber::fmt().with_writer(io::stderr).event_format(Messages).finish();
+    // An application that set a subscriber of its own keeps it.
+    drop(subscriber.with(filter).try_init());
+}
+
+/// `warning: message`, without a date.
+struct Messages;
+
+impl<S, N> FormatEvent<S, N> for Messages
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        line.write_str(if *event.metadata().level() == Level::ERROR { "error: " } else { "warning: " })?;
+        event.record(&mut Message(&mut line));
+        line.write_str("\n")
+    }
+}
+
 struct Lines {
     color: bool,
 }

@@ -1,9 +1,9 @@
-//! The command line of a worker, as a binary: reads the options, then becomes the Python that has the app.
+//! The command line, as a binary: what needs an app becomes the Python that has it, the rest is done here.
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use worker_cli::{Interpreter, Parsed, parse};
+use worker_cli::{Command, Interpreter, Parsed, parse};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
@@ -16,7 +16,10 @@ fn main() -> ExitCode {
             };
             // A reader that went away has seen enough.
             drop(shown);
-            ExitCode::from(u8::try_from(code).unwrap_or(1))
+            exit_code(code)
+        }
+        Parsed::Command(cli) if !matches!(cli.command, Command::Worker(_)) => {
+            exit_code(worker_cli::run(&cli, None))
         }
         Parsed::Command(_) => {
             let error = match Interpreter::find() {
@@ -27,4 +30,8 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn exit_code(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
 }

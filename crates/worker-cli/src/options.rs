@@ -2,10 +2,36 @@
 //!
 //! Spelling and meaning: `celery/bin/celery.py`, `celery/bin/worker.py`, `celery/bin/base.py: CeleryDaemonCommand`.
 
+mod asking;
+mod broker;
+mod call;
+mod events;
+mod list;
+mod moment;
+mod purge;
+mod remote;
+mod result;
+mod status;
+
 use clap::{Args, Parser, Subcommand};
 use serde::{Deserialize, Serialize};
 
-use crate::LogLevel;
+pub use self::{
+    asking::AskingOptions,
+    broker::BrokerOptions,
+    call::CallOptions,
+    events::EventsOptions,
+    list::{BindingsOptions, ListCommand},
+    moment::Expires,
+    purge::PurgeOptions,
+    remote::RemoteOptions,
+    result::ResultOptions,
+    status::StatusOptions,
+};
+use crate::{
+    LogLevel,
+    methods::{Kind, listing},
+};
 
 /// Celery tasks on a Rust engine: `async def` on event loops, `def` on threads.
 #[derive(Debug, Clone, Parser)]
@@ -26,12 +52,12 @@ pub struct App {
     /// The Celery app: `module`, `module:attribute` or `package`
     #[arg(short = 'A', long, env = "APP", global = true, value_name = "APP")]
     pub app: Option<String>,
-    /// The broker URL, instead of the app's; a worker consumes from each that is given, and its tasks publish to
-    /// the first
-    #[arg(short = 'b', long, env = "BROKER_URL", global = true, value_name = "URL")]
+    /// The broker URL, instead of CELERY_BROKER_URL and the app's; a worker consumes from each that is given, and its
+    /// tasks publish to the first
+    #[arg(short = 'b', long, env = "BROKER_URL", hide_env_values = true, global = true, value_name = "URL")]
     pub broker: Vec<String>,
-    /// The result backend URL, instead of the app's
-    #[arg(long, env = "RESULT_BACKEND", global = true, value_name = "URL")]
+    /// The result backend URL, instead of CELERY_RESULT_BACKEND and the app's
+    #[arg(long, env = "RESULT_BACKEND", hide_env_values = true, global = true, value_name = "URL")]
     pub result_backend: Option<String>,
     /// The loader class
     #[arg(long, env = "LOADER", global = true, value_name = "CLASS")]
@@ -45,7 +71,7 @@ pub struct App {
     /// No colours
     #[arg(short = 'C', long, global = true)]
     pub no_color: bool,
-    /// No banner
+    /// No banner; of the other commands, results alone
     #[arg(short = 'q', long, global = true)]
     pub quiet: bool,
     /// Skip Django's checks
@@ -58,6 +84,25 @@ pub struct App {
 pub enum Command {
     /// Run a worker
     Worker(Box<WorkerOptions>),
+    /// Show which workers are online
+    Status(StatusOptions),
+    /// Ask workers what they are and do
+    #[command(after_help = listing(Kind::Inspect))]
+    Inspect(RemoteOptions),
+    /// Have workers change what they do
+    #[command(after_help = listing(Kind::Control))]
+    Control(RemoteOptions),
+    /// Show what happens, a line for each event
+    Events(EventsOptions),
+    /// Send a task, and show its id
+    Call(Box<CallOptions>),
+    /// Wait for the result of a task, and show it
+    Result(ResultOptions),
+    /// Remove all messages from queues
+    Purge(PurgeOptions),
+    /// Show what the broker knows
+    #[command(subcommand)]
+    List(ListCommand),
 }
 
 /// What `worker` takes. A field that is `None` or empty leaves the setting of the app as it is.
@@ -235,7 +280,7 @@ mod tests {
     fn worker(line: &str) -> (App, WorkerOptions) {
         match parse(line.split(' ')) {
             Parsed::Command(cli) => {
-                let Command::Worker(options) = cli.command;
+                let Command::Worker(options) = cli.command else { panic!("{line} is another command") };
                 (cli.app, *options)
             }
             Parsed::Say { text, .. } => panic!("{text}"),

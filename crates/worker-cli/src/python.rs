@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A Python interpreter.
@@ -51,18 +51,36 @@ impl Interpreter {
             .ok_or(NoInterpreter::None)
     }
 
-    /// Becomes the interpreter running the wheel's command line: same process, same signals. Returns only if that
-    /// fails.
-    pub fn become_worker(self, arguments: Vec<OsString>) -> NoInterpreter {
+    /// The interpreter at `path`, in which this program runs.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Its path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes sure that it has the wheel.
+    pub(crate) fn with_wheel(self) -> Result<Self, NoInterpreter> {
         let probe = Command::new(&self.0)
             .args(["-c", "import importlib.util as u, sys; sys.exit(u.find_spec('celery_oxide') is None)"])
             .status();
         match probe {
-            Err(source) => NoInterpreter::Start { path: self.0, source },
-            Ok(status) if !status.success() => NoInterpreter::NoWheel(self.0),
-            Ok(_) => {
-                let source = Command::new(&self.0).args(["-m", "celery_oxide"]).args(arguments).exec();
-                NoInterpreter::Start { path: self.0, source }
+            Err(source) => Err(NoInterpreter::Start { path: self.0, source }),
+            Ok(status) if !status.success() => Err(NoInterpreter::NoWheel(self.0)),
+            Ok(_) => Ok(self),
+        }
+    }
+
+    /// Becomes the interpreter running the wheel's command line: same process, same signals. Returns only if that
+    /// fails.
+    pub fn become_worker(self, arguments: Vec<OsString>) -> NoInterpreter {
+        match self.with_wheel() {
+            Err(error) => error,
+            Ok(Self(path)) => {
+                let source = Command::new(&path).args(["-m", "celery_oxide"]).args(arguments).exec();
+                NoInterpreter::Start { path, source }
             }
         }
     }

@@ -67,7 +67,7 @@ mod tests {
         let Parsed::Command(cli) = parse(["worker-cli", "worker", "-P", "prefork", "-B"]) else {
             panic!("not read")
         };
-        let Command::Worker(options) = cli.command;
+        let Command::Worker(options) = cli.command else { panic!("not a worker") };
         let lines = super::unsupported(&options);
         assert_eq!(lines.len(), 2);
         assert!(lines[0].starts_with("-P is accepted but has no effect: "), "{lines:?}");

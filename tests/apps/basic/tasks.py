@@ -53,6 +53,23 @@ async def doze_async(seconds, name="doze_async"):
 
 
 @app.task
+def held(name, until):
+    """Runs until there is a file."""
+    note("started", name)
+    while not os.path.exists(until):
+        time.sleep(0.05)
+    return name
+
+
+@app.task
+async def held_async(name, until):
+    note("started", name)
+    while not os.path.exists(until):
+        await asyncio.sleep(0.05)
+    return name
+
+
+@app.task
 def stamp():
     """When it ran, in seconds since the epoch."""
     return time.time()

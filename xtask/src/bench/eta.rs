@@ -5,13 +5,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail, ensure};
 use celery_oxide_tests::client::Client;
 use celery_oxide_tests::paths;
+use celery_oxide_tests::preload::{self, BATCH, Template, task_id};
 use celery_oxide_tests::redis::RedisServer;
 use celery_oxide_tests::worker::{WorkerProcess, WorkerSpec};
 use clap::Args;
 use redis::cmd;
 use serde_json::{Value, json};
 
-use crate::bench::preload::{self, BATCH, Template, task_id};
 use crate::bench::process_tree;
 use crate::prepare::prepare;
 use crate::prepare::wheel::Profile;

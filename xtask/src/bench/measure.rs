@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use celery_oxide_tests::client::Client;
 use celery_oxide_tests::paths;
+use celery_oxide_tests::preload;
 use celery_oxide_tests::redis::RedisServer;
 use celery_oxide_tests::venv::Venv;
 use celery_oxide_tests::worker::{Front, WorkerProcess, WorkerSpec};
@@ -13,7 +14,6 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::bench::monitor::Counter;
-use crate::bench::preload;
 use crate::bench::process_tree;
 use crate::steps::Step;
 
@@ -75,7 +75,7 @@ fn measure(
     let folder = paths::workspace().join("xtask").join("bench");
     let environment = vec![("BROKER_URL".to_owned(), redis.url(0)), ("RESULT_URL".to_owned(), redis.url(1))];
     let mut client = Client::start(venv, &folder, &environment)?;
-    preload::fill(&redis, &mut client, peer.task, peer.tasks)?;
+    preload::fill(&redis, &mut client, &[peer.task], peer.tasks)?;
     let spec = WorkerSpec::new(venv.clone(), &folder).front(peer.front).log_level(Some("WARNING"));
     let spec = environment.iter().fold(spec.args(peer.options), |spec, (name, value)| spec.env(name, value));
     let counter = monitor.map(|monitor| monitor(&redis)).transpose()?;

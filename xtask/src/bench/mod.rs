@@ -6,7 +6,6 @@ mod eta;
 mod events;
 mod measure;
 mod monitor;
-mod preload;
 mod process_tree;
 mod protocol;
 mod publish;

@@ -26,7 +26,10 @@ const BELOW: [(&str, &[&str]); 14] = [
             "celery-executor",
         ],
     ),
-    ("worker-cli", &["celery-protocol", "celery-transport", "celery-results", "celery-worker"]),
+    (
+        "worker-cli",
+        &["celery-protocol", "celery-transport", "celery-results", "celery-client", "celery-worker"],
+    ),
     (
         "celery-python",
         &[
@@ -41,7 +44,7 @@ const BELOW: [(&str, &[&str]); 14] = [
         ],
     ),
     ("celery-oxide-tests", &[]),
-    ("xtask", &["celery-oxide-tests"]),
+    ("xtask", &["celery-oxide-tests", "celery-protocol"]),
     ("celery-oxide", &["celery-protocol", "celery-client", "celery-worker"]),
 ];
 

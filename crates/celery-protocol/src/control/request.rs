@@ -84,9 +84,10 @@ impl ControlRequest {
     /// # Errors
     ///
     /// [`Error::TooLarge`], [`Error::Utf8`], [`Error::Json`]; [`Error::MissingField`] without `method`,
-    /// [`Error::InvalidField`] for a field of the wrong type.
+    /// [`Error::InvalidField`] for a field of the wrong type; for a serialiser other than JSON those of
+    /// [`Serializer::decode`](crate::serializer::Serializer::decode).
     pub fn from_message(message: &Message) -> Result<Self, Error> {
-        let mut request = Self::decode_body(&message.body)?;
+        let mut request = Self::decode_body(&message.json_body()?)?;
         let (clock, _) = read_headers(&message.headers)?;
         request.clock = clock;
         let fields: Fields<'_> = serde_json::from_str(message.headers.get()).map_err(Error::json(OBJECT))?;

@@ -12,6 +12,7 @@ mod edit;
 mod embed;
 mod envelope;
 mod headers;
+mod json_body;
 mod properties;
 mod redelivered;
 mod v1;

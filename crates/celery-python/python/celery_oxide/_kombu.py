@@ -1,8 +1,8 @@
 """Makes ``valkey://`` and ``valkeys://`` known to kombu.
 
 kombu has no entry point for transports. It has one for serialisers, and loads it in every process that imports
-Celery: so the wheel names one there that can neither write nor read anything, and is imported on the way. This has to be
-cheap and must not fail: it runs in processes that have nothing to do with this package.
+Celery: so the wheel names one there that can neither write nor read anything; importing this module registers the
+schemes. This has to be cheap and must not fail: it runs in processes that have nothing to do with this package.
 """
 
 from __future__ import annotations
@@ -28,3 +28,5 @@ def register_transports() -> None:
 #: Encoder, decoder, content type and encoding (``kombu/serialization.py: SerializerRegistry.register``): a name without a
 #: serialiser, of a content type that nothing has.
 no_serializer = (None, None, "application/x-celery-oxide-none", "utf-8")
+
+register_transports()

@@ -8,7 +8,7 @@ use super::{
     acknowledger::SeveralAcknowledger, consumer::SeveralConsumer, part::Slot, publisher::SeveralPublisher,
     settling::Settling, subscription::SeveralSubscription,
 };
-use crate::{Acknowledger, Consumer, Publisher, Queue, Result, Subscription, Transport};
+use crate::{Acknowledger, Asker, Binding, Consumer, Publisher, Queue, Result, Subscription, Transport};
 
 /// Several brokers at a time: see the module.
 pub struct Several {
@@ -52,6 +52,20 @@ impl Transport for Several {
     async fn subscribe(&self, exchange: &str, patterns: &[&str]) -> Result<Box<dyn Subscription>> {
         let subscription = SeveralSubscription::open(&self.transports, self.as_uri(), exchange, patterns);
         Ok(Box::new(subscription.await?))
+    }
+
+    /// With the first broker: a worker that has several would answer once for each.
+    async fn asker(&self, queue: &Queue) -> Result<Box<dyn Asker>> {
+        self.transports[0].asker(queue).await
+    }
+
+    /// Of all of them.
+    async fn bindings(&self) -> Result<Vec<Binding>> {
+        let mut bindings = Vec::new();
+        for transport in &self.transports {
+            bindings.extend(transport.bindings().await?);
+        }
+        Ok(bindings)
     }
 
     /// In all of them.

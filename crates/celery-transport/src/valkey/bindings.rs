@@ -1,14 +1,16 @@
 //! Which queues a routing key reaches.
 
+use std::borrow::Cow;
+
 use celery_valkey::Connection;
 use fred::{
-    prelude::{SetsInterface, SortedSetsInterface},
+    prelude::{ClientLike, SetsInterface, SortedSetsInterface},
     types::{Value, sorted_sets::ZSort},
 };
 use serde::Deserialize;
 
 use super::{keys::Keys, reply};
-use crate::{Error, Result};
+use crate::{Binding, Error, Result};
 
 /// The bindings of an exchange.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,9 +56,42 @@ pub(super) async fn read(connection: &Connection, keys: &Keys, exchanges: &[&str
     answers
 }
 
+/// How many keys the server looks at in one step of [`all`].
+const STEP: &str = "1000";
+
+/// The bindings of all exchanges, sorted. The server looks at every key of the database, in steps.
+pub(super) async fn all(connection: &Connection, keys: &Keys) -> Result<Vec<Binding>> {
+    let pattern = keys.bindings_pattern();
+    let mut names: Vec<String> = Vec::new();
+    let mut cursor = "0".to_owned();
+    loop {
+        let args = [&*cursor, "MATCH", &*pattern, "COUNT", STEP].map(Value::from).to_vec();
+        let page = connection.client().custom(fred::cmd!("SCAN"), args).await;
+        let (next, found): (String, Vec<String>) = page.map_err(|error| connection.error(&error))?;
+        names.extend(found.iter().filter_map(|key| keys.exchange_of(key)).map(str::to_owned));
+        if next == "0" {
+            break;
+        }
+        cursor = next;
+    }
+    let exchanges: Vec<&str> = names.iter().map(String::as_str).collect();
+    let tables = if exchanges.is_empty() { Vec::new() } else { read(connection, keys, &exchanges).await };
+    let mut bindings = Vec::new();
+    for (exchange, table) in exchanges.into_iter().zip(tables) {
+        let table = table?;
+        let of =
+            |member: &String| parts(keys, member).map(|[key, _, queue]| Binding::new(queue, exchange, key));
+        bindings.extend(table.members.iter().filter_map(of));
+    }
+    bindings.sort_unstable();
+    // A key may come twice while the server moves its keys.
+    bindings.dedup();
+    Ok(bindings)
+}
+
 /// The form of a binding that early versions of celery-asyncio wrote into sorted sets.
 #[derive(Deserialize)]
-struct Binding {
+struct EarlyBinding {
     queue: String,
     routing_key: String,
 }
@@ -120,23 +155,22 @@ pub(super) fn topic_matches(binding: &str, routing_key: &str) -> bool {
 pub(super) fn lookup(keys: &Keys, table: &[String], routing_key: &str) -> Vec<String> {
     let mut queues = Vec::new();
     for member in table {
-        let object;
-        let [key, pattern, queue] = match keys.split_binding(member) {
-            Some(parts) => parts,
-            None => match serde_json::from_str::<Binding>(member) {
-                Ok(binding) => {
-                    object = binding;
-                    [object.routing_key.as_str(), "", object.queue.as_str()]
-                }
-                Err(_) => continue,
-            },
-        };
-        let matches = if pattern.is_empty() { key == routing_key } else { topic_matches(key, routing_key) };
-        if matches && !queue.is_empty() && !queues.iter().any(|known| known == queue) {
-            queues.push(queue.to_owned());
+        let Some([key, pattern, queue]) = parts(keys, member) else { continue };
+        let matches = if pattern.is_empty() { key == routing_key } else { topic_matches(&key, routing_key) };
+        if matches && !queue.is_empty() && !queues.iter().any(|known| *known == queue) {
+            queues.push(queue.into_owned());
         }
     }
     queues
+}
+
+/// The routing key, the pattern and the queue of a member of a table; `None` for what is none.
+fn parts<'a>(keys: &Keys, member: &'a str) -> Option<[Cow<'a, str>; 3]> {
+    if let Some(parts) = keys.split_binding(member) {
+        return Some(parts.map(Cow::Borrowed));
+    }
+    let EarlyBinding { queue, routing_key } = serde_json::from_str(member).ok()?;
+    Some([routing_key.into(), "".into(), queue.into()])
 }
 
 #[cfg(test)]

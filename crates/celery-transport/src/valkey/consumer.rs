@@ -62,6 +62,8 @@ impl ValkeyConsumer {
         if self.doubt.is_due() {
             self.found.extend(reconcile(&self.connection, &self.lease, &self.lists).await?);
             self.doubt.looked();
+            // What was given back on this connection is no news to it.
+            self.wake.look_anew();
         }
         if !self.found.is_empty() {
             let count = credit.min(self.found.len());
@@ -70,13 +72,14 @@ impl ValkeyConsumer {
         loop {
             self.doubt.begin();
             self.lease.counters.fetches.add(1);
-            let fetched = self.lists.fetch(&self.connection, &self.lease, credit, track).await?;
+            let look = self.wake.take_look();
+            let fetched = self.lists.fetch(&self.connection, &self.lease, credit, track, &look).await?;
             self.doubt.end();
             match fetched {
                 Fetched::Messages { taken, more } => {
                     self.lease.held.insert(taken.iter().map(|taken| &taken.tag));
                     self.lease.counters.fetched.add(taken.len() as u64);
-                    self.wake.fetched(!more);
+                    self.wake.fetched(taken.len(), !more);
                     return Ok(taken);
                 }
                 Fetched::NoLease if self.lease.is_closed() => return Ok(Vec::new()),
@@ -112,7 +115,8 @@ impl Consumer for ValkeyConsumer {
             return pending().await;
         }
         if self.found.is_empty() {
-            self.wake.ready(&self.connection).await;
+            let certain = !self.undeclared && !self.doubt.is_open();
+            self.wake.ready(&self.connection, || self.lists.keys(), self.lease.peers(), certain).await;
         }
         Ok(())
     }
@@ -133,7 +137,7 @@ impl Consumer for ValkeyConsumer {
         self.lists = self.lists.of(keys, &self.lease.options, queues);
         self.lease.set_queues(queues);
         self.queues = queues.to_vec();
-        self.wake.fetched(false);
+        self.wake.look_anew();
         Ok(())
     }
 }

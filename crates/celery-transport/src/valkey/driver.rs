@@ -10,19 +10,21 @@ use celery_valkey::{Address, Connection, Owner, PubSub, Settings};
 use tokio::sync::Mutex;
 
 use super::{
-    acknowledger::ValkeyAcknowledger, consumer::ValkeyConsumer, declare, fetch::Lists, keys::Keys,
-    lease::Lease, options::Options, publisher::ValkeyPublisher, script, session::Session, streams::Hints,
-    subscription::ValkeySubscription,
+    acknowledger::ValkeyAcknowledger, asker::ValkeyAsker, bindings, consumer::ValkeyConsumer, declare,
+    fetch::Lists, keys::Keys, lease::Lease, options::Options, publisher::ValkeyPublisher, script,
+    session::Session, streams::Hints, subscription::ValkeySubscription,
 };
-use crate::{Acknowledger, ConnectOptions, Consumer, Publisher, Queue, Result, Subscription, Transport};
+use crate::{
+    Acknowledger, Asker, Binding, ConnectOptions, Consumer, Publisher, Queue, Result, Subscription, Transport,
+};
 
 /// How many messages of a fanout exchange may wait to be asked for; past that the oldest are lost.
 const HEARD: usize = 4096;
 
 /// A Valkey or Redis broker.
 ///
-/// A consumer fetches on a connection of its own; settling, leases and publishing share one more, and each
-/// subscription has its own.
+/// A consumer fetches on a connection of its own, an asker waits on one; settling, leases and publishing share one more,
+/// and each subscription has its own.
 pub struct Valkey {
     address: Address,
     keys: Arc<Keys>,
@@ -110,8 +112,8 @@ impl Transport for Valkey {
             Arc::clone(&self.keys),
             Arc::clone(&self.options),
             Arc::clone(&self.hints),
+            queues,
         );
-        session.set_queues(queues);
         let lease = Lease::take(Arc::new(session)).await?;
         let lists = Lists::new(&self.keys, &self.options, queues);
         let consumer = ValkeyConsumer::new(connection, Arc::clone(&lease), lists, queues.to_vec());
@@ -134,6 +136,17 @@ impl Transport for Valkey {
         Ok(Box::new(
             ValkeySubscription::open(pubsub, &self.keys, Arc::clone(&self.hints), exchange, patterns).await?,
         ))
+    }
+
+    async fn asker(&self, queue: &Queue) -> Result<Box<dyn Asker>> {
+        let (commands, waiting) = tokio::try_join!(self.commands(), self.open())?;
+        let (keys, hints) = (Arc::clone(&self.keys), Arc::clone(&self.hints));
+        let timeout = self.settings().command_timeout;
+        Ok(Box::new(ValkeyAsker::open(commands, waiting, keys, hints, queue, timeout).await?))
+    }
+
+    async fn bindings(&self) -> Result<Vec<Binding>> {
+        bindings::all(&*self.commands().await?, &self.keys).await
     }
 
     async fn purge(&self, queue: &Queue) -> Result<u64> {

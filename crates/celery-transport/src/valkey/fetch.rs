@@ -8,6 +8,7 @@ use fred::types::{Key, Value};
 
 use super::{
     keys::Keys,
+    look::Look,
     options::{Options, QueueOrder},
     ranking::{self, Place},
     reply, script,
@@ -99,6 +100,11 @@ impl Lists {
         Self { number: self.number, ..Self::new(keys, options, queues) }
     }
 
+    /// All keys to which messages are pushed.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        self.lists.iter().flatten().chain(&self.sorted).cloned().collect()
+    }
+
     /// The name of the queue that `list` belongs to, and the place of its messages.
     pub(super) fn owner_of(&self, list: &Key) -> Option<(Arc<str>, Place)> {
         self.owners.get(list).map(|(queue, step)| (Arc::clone(&self.queues[*queue]), Place::Step(*step)))
@@ -109,13 +115,15 @@ impl Lists {
         self.queues.iter().find(|name| &***name == queue).map(Arc::clone)
     }
 
-    /// Takes up to `credit` messages; `track` has the server tell when more come, if there were fewer.
+    /// Takes up to `credit` messages from where `look` says that there may be some; `track` has the server tell when more
+    /// come, if there were fewer.
     pub(super) async fn fetch(
         &mut self,
         connection: &Connection,
         session: &Session,
         credit: usize,
         track: bool,
+        look: &Look,
     ) -> Result<Fetched> {
         let mut keys = Vec::with_capacity((self.steps + 1) * self.turn.len());
         for step in 0..self.steps {
@@ -139,6 +147,7 @@ impl Lists {
         ];
         args.extend(self.bounds.iter().cloned());
         args.extend(self.turn.iter().map(|queue| Value::from(&*self.queues[*queue])));
+        args.push(Value::from(look.numbers(&keys)));
         self.number += 1;
         let reply = connection.call(&script::FETCH, keys, args).await?;
         self.read(connection, reply)

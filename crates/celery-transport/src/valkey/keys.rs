@@ -20,6 +20,8 @@ pub(super) struct Keys {
     pub(super) workers: Key,
     /// Sorted set, ours: a parked message -> unix time at which it is due.
     pub(super) parked: Key,
+    /// String, ours: what the server has heard from workers.
+    pub(super) steady: Key,
     prefix: String,
     sep: String,
     steps: Vec<u8>,
@@ -37,6 +39,7 @@ impl Keys {
             unacked_mutex: key(&options.unacked_mutex_key),
             workers: key("celery-oxide.workers"),
             parked: key("celery-oxide.parked"),
+            steady: key("celery-oxide.steady"),
             sep: options.sep.clone(),
             steps: options.priority_steps.clone(),
             fanout_prefix: options.fanout_prefix.replace("{db}", &database.to_string()),
@@ -117,6 +120,16 @@ impl Keys {
             format!("{}_kombu.binding.{exchange}", self.prefix).into(),
             format!("{}_kombu.binding_permanent.{exchange}", self.prefix).into(),
         ]
+    }
+
+    /// The exchange of a key that is the first of [`bindings`](Self::bindings).
+    pub(super) fn exchange_of<'a>(&self, key: &'a str) -> Option<&'a str> {
+        key.strip_prefix(&self.prefix)?.strip_prefix("_kombu.binding.")
+    }
+
+    /// The glob pattern of the keys that [`exchange_of`](Self::exchange_of) knows.
+    pub(super) fn bindings_pattern(&self) -> String {
+        escape_glob(&format!("{}_kombu.binding.", self.prefix)) + "*"
     }
 
     /// Sorted set of kombu: exchange -> unix time in milliseconds until which its bindings are kept, those of
@@ -230,5 +243,14 @@ mod tests {
         let topic = Queue::named("q").bound_to("t", "topic", "a.*");
         assert_eq!(keys.binding(&topic), "a.*\x06\x16^a\\.[^\\.]+$\x06\x16q");
         assert_eq!(keys.split_binding("a\x06\x16\x06\x16q"), Some(["a", "", "q"]));
+    }
+
+    #[test]
+    fn tables_of_bindings_are_known_by_their_names() {
+        let keys = keys("a[1]:", &[0]);
+        assert_eq!(keys.bindings_pattern(), r"a\[1\]:_kombu.binding.*");
+        assert_eq!(keys.exchange_of("a[1]:_kombu.binding.e"), Some("e"));
+        assert_eq!(keys.exchange_of("a[1]:_kombu.binding_permanent.e"), None);
+        assert_eq!(keys.exchange_of("_kombu.binding.e"), None);
     }
 }

@@ -4,9 +4,9 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 
 use fred::types::{Key, Value};
 use tokio::{
-    sync::watch,
+    sync::{broadcast::error::RecvError, watch},
     task::JoinHandle,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
 use super::{
@@ -22,6 +22,8 @@ use crate::{Error, Result};
 const LONGEST_TICK: Duration = Duration::from_secs(5);
 /// The longest time between two updates of the scores that stock workers go by.
 const LONGEST_RESCORE: Duration = Duration::from_secs(60);
+/// How long at least a renewal may take before the connection is suspect, however short the lease.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The lease of a session, renewed by a task until the last owner drops it.
 ///
@@ -34,10 +36,13 @@ pub(super) struct Lease {
 impl Lease {
     /// Takes the lease and keeps it.
     pub(super) async fn take(session: Arc<Session>) -> Result<Arc<Self>> {
-        renew(&session, &[]).await?;
-        let (ended, told) = watch::channel(Vec::new());
+        let renewal = renew(&session, &[]).await?;
+        let (dead, told) = watch::channel(Vec::new());
+        if !renewal.dead.is_empty() {
+            dead.send_replace(renewal.dead);
+        }
         let tasks = [
-            tokio::spawn(renewing(Arc::clone(&session), ended)),
+            tokio::spawn(renewing(Arc::clone(&session), dead)),
             tokio::spawn(housekeeping(Arc::clone(&session), told)),
             tokio::spawn(parking::unparking(Arc::clone(&session))),
         ];
@@ -83,26 +88,29 @@ impl Drop for Lease {
 /// What a renewal found.
 struct Renewal {
     had_lease: bool,
-    /// The lease had not run out.
-    held: bool,
-    /// Workers whose leases have ended.
-    ended: Vec<String>,
+    /// Workers whose messages are to go back.
+    dead: Vec<String>,
 }
 
-/// Renews the lease and moves the scores of `held` to now.
+/// Renews the lease, moves the scores of `held` to now, and counts the others with the same queues.
 async fn renew(session: &Session, held: &[Arc<str>]) -> Result<Renewal> {
-    let keys = vec![session.keys.workers.clone(), session.keys.unacked_index.clone(), session.lease.clone()];
+    let keys = &session.keys;
+    let keys =
+        vec![keys.workers.clone(), keys.unacked_index.clone(), session.lease.clone(), keys.steady.clone()];
+    let seconds = |duration: Duration| Value::from(duration.as_secs_f64().to_string());
     let mut args = vec![
         Value::from(session.worker.as_str()),
-        Value::from(session.options.lease_timeout.as_secs_f64().to_string()),
+        seconds(session.options.lease_timeout),
         Value::from(session.keys.prefix()),
         Value::from(session.options.sorted_margin()),
+        seconds(patience(session)),
     ];
     args.extend(held.iter().map(|tag| Value::from(&**tag)));
     let mut values = reply::elements(session.commands.call(&script::RENEW, keys, args).await?).into_iter();
     let had_lease = values.next().and_then(|value| value.as_i64()) == Some(1);
-    let held = values.next().and_then(|value| value.as_i64()) == Some(1);
-    Ok(Renewal { had_lease, held, ended: reply::strings(values) })
+    let peers = values.next().and_then(|value| value.as_u64()).unwrap_or_default();
+    session.set_peers(u32::try_from(peers).unwrap_or(u32::MAX));
+    Ok(Renewal { had_lease, dead: reply::strings(values) })
 }
 
 fn say_if_lost(session: &Session, renewal: &Renewal) {
@@ -124,48 +132,52 @@ pub(super) fn tick(session: &Session) -> Duration {
     (options.lease_timeout.min(visibility_timeout) / 4).min(LONGEST_TICK).max(Duration::from_millis(1))
 }
 
-/// Renews until it is aborted, and tells which leases have ended. Nothing else is done here: whatever takes long must
+/// How long live workers need to come back after an outage: two ticks and a little. `renew.lua` says what for.
+fn patience(session: &Session) -> Duration {
+    2 * tick(session) + (session.options.lease_timeout / 10).min(Duration::from_secs(2))
+}
+
+/// Renews until it is aborted, and tells which workers are dead. Nothing else is done here: whatever takes long must
 /// not cost a live worker its lease.
 ///
-/// After an outage all leases have run out, and the first worker that is back must not take the others, which are coming
-/// back, for dead: it tells of nobody until its own lease has held for two ticks and a little.
-async fn renewing(session: Arc<Session>, ended: watch::Sender<Vec<String>>) {
+/// A renewal that has no answer at the next one's time makes the connection suspect: on a half-open one the lease would
+/// end before a command's own timeout has led to a new connection. And a new connection is a reason to renew at once.
+async fn renewing(session: Arc<Session>, dead: watch::Sender<Vec<String>>) {
     let options = &session.options;
     let tick = tick(&session);
-    let settled = 2 * tick + (options.lease_timeout / 10).min(Duration::from_secs(2));
     // Others on the same server may go by a shorter visibility timeout than ours.
     let rescore = (options.visibility_timeout.min(options.sorted_visibility) / 4).min(LONGEST_RESCORE);
     let mut ticks = interval(tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
-    let (mut rescored, mut steady_since) = (Instant::now(), Instant::now());
+    let mut reconnects = session.commands.reconnects();
+    let mut rescored = Instant::now();
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            // Many at once are as good as one; when the connection has ended, so has this.
+            Ok(()) | Err(RecvError::Lagged(_)) = reconnects.recv() => {}
+        }
         let due = rescored.elapsed() + tick >= rescore;
         let held = if due { session.held.oldest_first() } else { Vec::new() };
-        match renew(&session, &held).await {
-            Ok(renewal) => {
+        match timeout(tick.max(LEAST_PATIENCE), renew(&session, &held)).await {
+            Ok(Ok(renewal)) => {
                 if due {
                     rescored = Instant::now();
                 }
                 say_if_lost(&session, &renewal);
-                if !renewal.held {
-                    steady_since = Instant::now();
-                }
-                if steady_since.elapsed() >= settled && !renewal.ended.is_empty() {
-                    ended.send_replace(renewal.ended);
+                if !renewal.dead.is_empty() {
+                    dead.send_replace(renewal.dead);
                 }
             }
-            Err(error) => {
-                steady_since = Instant::now();
-                complain("renew the lease of this worker", &error);
-            }
+            Ok(Err(error)) => complain("renew the lease of this worker", &error),
+            Err(_) => session.commands.suspect(),
         }
     }
 }
 
 /// Sweeps and restores until it is aborted.
-async fn housekeeping(session: Arc<Session>, mut ended: watch::Receiver<Vec<String>>) {
+async fn housekeeping(session: Arc<Session>, mut dead: watch::Receiver<Vec<String>>) {
     let options = &session.options;
     let tick = tick(&session);
     let mut ticks = interval(tick);
@@ -188,11 +200,11 @@ async fn housekeeping(session: Arc<Session>, mut ended: watch::Receiver<Vec<Stri
         }
         release(&session, 2 * tick).await;
         tokio::select! {
-            changed = ended.changed() => {
+            changed = dead.changed() => {
                 if changed.is_err() {
                     return;
                 }
-                let workers = ended.borrow_and_update().clone();
+                let workers = dead.borrow_and_update().clone();
                 for worker in &workers {
                     sweep(&session, worker).await;
                 }
@@ -246,7 +258,7 @@ async fn give_back_all(session: &Session, lease: &Key, ended: Option<&str>) -> R
 }
 
 async fn leave(session: &Session, worker: &str, lease: &Key, must_have_ended: bool) -> Result<()> {
-    let keys = vec![session.keys.workers.clone(), lease.clone()];
+    let keys = vec![session.keys.workers.clone(), lease.clone(), session.keys.steady.clone()];
     let args = vec![Value::from(worker), Value::from(if must_have_ended { "1" } else { "0" })];
     session.commands.call(&script::LEAVE, keys, args).await?;
     Ok(())

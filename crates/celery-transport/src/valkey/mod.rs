@@ -1,7 +1,7 @@
 //! The driver for Valkey and Redis 6.2 or later, wire compatible with kombu's Redis transport.
 //!
 //! The keys are kombu's: a list per queue and priority step, `unacked` and `unacked_index` for what is delivered and not
-//! settled, `_kombu.binding.<exchange>` for routing. Stock workers and producers share them. Three keys are ours, under
+//! settled, `_kombu.binding.<exchange>` for routing. Stock workers and producers share them. Four keys are ours, under
 //! `global_keyprefix` like all others:
 //!
 //! | key | type | meaning |
@@ -9,11 +9,12 @@
 //! | `celery-oxide.workers` | sorted set | worker id -> unix time (of the server) at which its lease ends |
 //! | `celery-oxide.worker.<id>` | hash | delivery tag -> the list that the message came from; for one from a sorted set a zero byte, the queue, a zero byte and the message's own tag |
 //! | `celery-oxide.parked` | sorted set | a parked message (delivery tag, zero byte, list; or as above) -> unix time at which it is due |
+//! | `celery-oxide.steady` | string | three unix times that say what the server has heard from workers; `renew.lua` |
 //!
 //! A message goes from its list into `unacked`, `unacked_index` and the lease of its worker in one script, so there is no
 //! moment at which a crash loses it. A live worker renews its lease and the scores of what it holds, so neither a stock
 //! worker's visibility timeout nor ours runs a long task twice. A dead worker's lease ends, and the next tick of any
-//! other worker puts its messages back.
+//! other worker, or one that starts, puts its messages back; not after an outage, when the leases of all have ended.
 //!
 //! Delivery tags are made for each delivery and used once. A stock worker books under the tag in the envelope, so neither
 //! another copy of a message nor the same one in its hands later is ever taken for ours.
@@ -22,7 +23,8 @@
 //! `parking.rs`.
 //!
 //! Waiting costs nothing: a fetch that found too little has the server track the lists (`CLIENT TRACKING`), and a push
-//! to one of them sends one invalidation. A fetch every ten seconds covers what can be missed (`FLUSHALL`).
+//! to one of them sends one invalidation, which names it: only there the next fetch looks. A question every ten seconds
+//! covers what can be missed (`FLUSHALL`). One push tells all who wait; `herd.rs` says how they do not all run.
 //!
 //! # Sorted sets
 //!
@@ -44,14 +46,15 @@
 //!
 //! | | round trips | commands run by the server |
 //! |---|---|---|
-//! | fetch, lists | 1 | `EVALSHA`, `TIME`, `ZADD` (lease), `q` `ZRANGE`, up to `2pq` `RPOP`, and for each 1000 messages `ZADD`, 2 `HSET`; `EXISTS` when it ran dry |
+//! | fetch, lists | 1 | `EVALSHA`, `TIME`, `ZADD` (lease), `q` `ZRANGE`, up to `2pq` `RPOP`, and for each 1000 messages `ZADD`, 2 `HSET`; `EXISTS` when it ran dry. After a push: one `ZRANGE` or `RPOP` for each key that it went to |
 //! | fetch, sorted sets | 1 | the same, `ZREM`, and for each message `HMGET`, 2 `HSET`, `ZADD` |
 //! | settle, acks | 1 | `EVALSHA`, and for each 1000 messages `HMGET`, `ZREM`, 2 `HDEL`; for sorted sets 2 `ZREM`, `DEL`, `HDEL` |
 //! | settle, park | 1 | `EVALSHA`, `TIME`, and 5 for each message; `EVALSHA`, `TIME`, 2, and 5 for each message to let go of up to 512 |
 //! | settle, give back | 1 + 1 for each 128 | `HMGET`, `EVALSHA`, and 6 for each message |
 //! | publish, default exchange | 1 | one `LPUSH` for each run of messages to the same list; into sorted sets `EVAL`, `TIME`, and 3 for each message |
 //! | publish, other exchanges | 2 | one `SMEMBERS` for each exchange before that |
-//! | idle | 0.7 a second | about 4 a second: the fetch above every 10 s, and every 5 s 6 commands for the lease, `q + 2` for what is due and 4 for what is parked |
+//! | ask | 1 + 2 for each burst of replies | `PUBLISH`; `BRPOP` and `RPOP`; before and after it `EVALSHA` for the queue of replies |
+//! | idle | 0.6 a second | about 3.5 a second: every 5 s 9 commands for the lease, `q + 2` for what is due and 4 for what is parked, and an `EXISTS` every 10 s |
 //!
 //! So with 256 messages a fetch from one queue: 2/256 round trips and about 0.06 commands a task. Copies of a message
 //! between the socket and [`Message`](celery_protocol::Message): the reply is cut out of the read buffer without a copy;
@@ -59,6 +62,7 @@
 //! again from `unacked`.
 
 mod acknowledger;
+mod asker;
 mod batches;
 mod bindings;
 mod consumer;
@@ -71,8 +75,10 @@ mod failure;
 mod fetch;
 mod give_back;
 mod held;
+mod herd;
 mod keys;
 mod lease;
+mod look;
 mod options;
 mod origin;
 mod parking;

@@ -181,9 +181,10 @@ impl Options {
 
 impl Options {
     /// After how many seconds another worker may restore what was taken from a sorted set, as an argument of the scripts:
-    /// the visibility timeout, and the minute that celery-redis-plus's workers look ahead.
+    /// the visibility timeout, the minute that celery-redis-plus's workers look ahead, and a second, since the scripts
+    /// reckon in whole ones.
     pub(super) fn sorted_margin(&self) -> String {
-        (self.sorted_visibility.as_secs_f64() + 60.0).to_string()
+        (self.sorted_visibility.as_secs_f64() + 61.0).to_string()
     }
 }
 

@@ -23,7 +23,7 @@ use super::{
     keys::Keys,
     options::Options,
     script,
-    streams::{Hints, most_entries},
+    streams::{self, Hints},
 };
 use crate::{Error, Publication, Publisher, Queue, Result};
 
@@ -176,11 +176,7 @@ impl Publisher for ValkeyPublisher {
                 What::Push(list, values) => pipeline.lpush(list, values).await,
                 What::Publish(channel, raw) => pipeline.publish(channel, raw).await,
                 What::Append(stream, raw) => {
-                    let most = most_entries(raw.len()).to_string();
-                    let args = [&*stream.as_str_lossy(), "MAXLEN", "~", &most, "*", "payload"];
-                    let mut args: Vec<Value> = args.map(Value::from).to_vec();
-                    args.push(Value::Bytes(raw));
-                    pipeline.custom(fred::cmd!("XADD"), args).await
+                    pipeline.custom(fred::cmd!("XADD"), streams::append(&stream, raw)).await
                 }
                 What::Look(stream) => pipeline.exists(stream).await,
                 What::Put(messages) => {
@@ -268,7 +264,7 @@ fn is_task(message: &Message) -> bool {
 
 /// How the body is in an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Body {
+pub(super) enum Body {
     /// In base64, as kombu writes lists and channels.
     Base64,
     /// As text where it is text. celery-asyncio reads nothing else, unless the headers say that it is base64.
@@ -278,7 +274,7 @@ enum Body {
 /// The message as kombu would put it into a list, and celery-redis-plus into a hash.
 ///
 /// Source: `kombu/transport/virtual/base.py: Channel.prepare_message`, `Channel._inplace_augment_message`.
-fn envelope(publication: &Publication, tag: &Uuid, body: Body) -> Bytes {
+pub(super) fn envelope(publication: &Publication, tag: &Uuid, body: Body) -> Bytes {
     let mut message = publication.message.clone();
     let properties = &mut message.properties;
     properties.priority.get_or_insert(0);

@@ -52,6 +52,11 @@ impl Doubt {
         self.again = Some(Instant::now() + AGAIN);
     }
 
+    /// Whether it was, or is to be, looked again.
+    pub(super) fn is_open(&self) -> bool {
+        self.now || self.again.is_some()
+    }
+
     /// Whether to look now.
     pub(super) fn is_due(&self) -> bool {
         self.now || self.again.is_some_and(|at| at <= Instant::now())

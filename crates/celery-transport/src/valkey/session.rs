@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -29,7 +29,7 @@ pub(super) struct Session {
     pub(super) keys: Arc<Keys>,
     pub(super) options: Arc<Options>,
     pub(super) hints: Arc<Hints>,
-    /// The worker id: new for every consumer.
+    /// The worker id, new for every consumer: a number that those with the same queues share, and one of its own.
     pub(super) worker: String,
     /// The hash of our lease.
     pub(super) lease: Key,
@@ -38,17 +38,21 @@ pub(super) struct Session {
     /// Something was parked.
     pub(super) parked: Notify,
     queues: Mutex<Arc<[String]>>,
+    peers: AtomicU32,
     closed: AtomicBool,
 }
 
 impl Session {
+    /// A session that looks after `queues`.
     pub(super) fn new(
         commands: Arc<Connection>,
         keys: Arc<Keys>,
         options: Arc<Options>,
         hints: Arc<Hints>,
+        queues: &[Queue],
     ) -> Self {
-        let worker = uuid::Uuid::new_v4().to_string();
+        let queues = names(queues);
+        let worker = format!("{:08x}-{}", fingerprint(&queues), uuid::Uuid::new_v4());
         Self {
             commands,
             lease: keys.lease(&worker),
@@ -59,7 +63,8 @@ impl Session {
             held: Held::default(),
             counters: Counters::default(),
             parked: Notify::new(),
-            queues: Mutex::default(),
+            queues: Mutex::new(queues),
+            peers: AtomicU32::new(0),
             closed: AtomicBool::new(false),
         }
     }
@@ -71,10 +76,16 @@ impl Session {
 
     /// Looks after these queues from now on.
     pub(super) fn set_queues(&self, queues: &[Queue]) {
-        let mut names: Vec<_> = queues.iter().map(|queue| queue.name.clone()).collect();
-        names.sort_unstable();
-        names.dedup();
-        *self.queues.lock().unwrap_or_else(PoisonError::into_inner) = names.into();
+        *self.queues.lock().unwrap_or_else(PoisonError::into_inner) = names(queues);
+    }
+
+    /// How many other workers had the same queues when they began, as of the last renewal of the lease.
+    pub(super) fn peers(&self) -> u32 {
+        self.peers.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_peers(&self, peers: u32) {
+        self.peers.store(peers, Ordering::Relaxed);
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -105,4 +116,18 @@ impl Session {
         leased.sort_by(|left, right| left.0.total_cmp(&right.0));
         Ok(leased.into_iter().map(|(_, tag, list)| (tag, list)).collect())
     }
+}
+
+/// The names of `queues`, each once.
+fn names(queues: &[Queue]) -> Arc<[String]> {
+    let mut names: Vec<_> = queues.iter().map(|queue| queue.name.clone()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into()
+}
+
+/// The same for the same names in every process (FNV-1a).
+fn fingerprint(names: &[String]) -> u32 {
+    let bytes = names.iter().flat_map(|name| name.bytes().chain([0]));
+    bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

@@ -17,6 +17,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
+use fred::types::{Key, Value};
+
 /// How many entries a stream keeps at most, about.
 const ENTRIES: usize = 10_000;
 /// And how many at least, however large they are.
@@ -87,8 +90,17 @@ impl Hints {
     }
 }
 
+/// The arguments of the `XADD` that appends a message.
+pub(super) fn append(stream: &Key, raw: Bytes) -> Vec<Value> {
+    let most = most_entries(raw.len()).to_string();
+    let args = [&*stream.as_str_lossy(), "MAXLEN", "~", &most, "*", "payload"];
+    let mut args: Vec<Value> = args.map(Value::from).to_vec();
+    args.push(Value::Bytes(raw));
+    args
+}
+
 /// To about how many entries a stream is cut when one of so many bytes is added.
-pub(super) fn most_entries(bytes: usize) -> usize {
+fn most_entries(bytes: usize) -> usize {
     (BYTES / bytes.max(1)).clamp(FEWEST, ENTRIES)
 }
 

@@ -57,9 +57,11 @@ async fn who_is_back_first_does_not_take_the_others_for_dead() {
     for _ in 0..6 {
         let (before, leases) = earliest().await;
         until("both have been steady for a while", || async { earliest().await.0 > before + 1.0 }).await;
+        let time = client_time(&client).await;
+        let now = time[0] + time[1] / 1e6;
         for (worker, _) in leases {
             let () =
-                client.zadd("celery-oxide.workers", None, None, false, false, (1.0, worker)).await.unwrap();
+                client.zadd("celery-oxide.workers", None, None, false, false, (now, worker)).await.unwrap();
         }
         until("both have their leases again", || async { earliest().await.0 > before }).await;
     }

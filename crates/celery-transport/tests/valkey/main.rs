@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
 
+mod asking;
 mod changing_queues;
 mod closing;
 mod delivery_limit;
 mod errors;
 mod fetching;
+mod herd;
 mod leases;
 mod lost_replies;
 mod odd_messages;
@@ -22,6 +24,7 @@ mod sorted_order;
 mod sorted_parking;
 mod sorted_publishing;
 mod statistics;
+mod steady;
 mod streams;
 mod subscribing;
 mod support;

@@ -56,7 +56,7 @@ impl Panel {
         let asked = match request.command() {
             Ok(command) if !self.0.hosts.contains(&request.method) => {
                 let (answer, answered) = oneshot::channel();
-                let asked = self.0.engine.send(Ask { command: command.clone(), answer }).await;
+                let asked = self.0.engine.send(Ask::Command(command.clone(), answer)).await;
                 Ok(asked.ok().map(|()| (command, answered)))
             }
             Ok(_) => Ok(None),

@@ -34,6 +34,10 @@ impl Engine {
             Some(Fetched::Back) => {
                 tracing::warn!("consumer: Connection to broker re-established.");
                 self.heartbeat.online();
+                // Commands that came meanwhile were not heard.
+                if let Some(neighbors) = &self.neighbors {
+                    neighbors.sync_again(self.revoked.ids(), self.asking.clone());
+                }
             }
         }
         Ok(())

@@ -162,13 +162,19 @@ impl Engine {
             return String::from("null");
         }
         tracing::info!("sync with {}", hello.from_node);
+        self.learn_revoked(hello.revoked.iter().flat_map(RevokedIds::ids));
+        let revoked = Some(RevokedIds::List(self.revoked.ids()));
+        HelloReply { revoked, clock: self.lamport.forward(), rest: Vec::new() }.encode()
+    }
+
+    /// Remembers ids that other workers know to be revoked.
+    pub(super) fn learn_revoked<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>) {
         let now = self.clock.now();
-        for id in hello.revoked.iter().flat_map(RevokedIds::ids) {
+        for id in ids {
             self.revoked.add(id, now);
         }
         self.revoked.purge(now);
-        let revoked = Some(RevokedIds::List(self.revoked.ids()));
-        HelloReply { revoked, clock: self.lamport.forward(), rest: Vec::new() }.encode()
+        self.end_waiting();
     }
 
     /// What `revoked` answers.

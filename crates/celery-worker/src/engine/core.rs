@@ -20,22 +20,28 @@ use crate::fetch::Fetcher;
 use crate::host::Host;
 use crate::in_flight::{Admitted, InFlight};
 use crate::intake::Intake;
+use crate::mingle::Neighbors;
 use crate::parking::Parking;
 use crate::rates::RateLimits;
 use crate::report::Reporter;
 use crate::{Config, Exit, LamportClock, Phase, Result, Shutdown};
 
-/// A control command for the engine. `None` is answered to what is not the engine's.
+/// What comes to the engine from outside.
 #[derive(Debug)]
-pub(crate) struct Ask {
-    pub(crate) command: Command,
-    pub(crate) answer: oneshot::Sender<Option<String>>,
+pub(crate) enum Ask {
+    /// A control command. `None` is answered to what is not the engine's.
+    Command(Command, oneshot::Sender<Option<String>>),
+    /// Other workers know these ids to be revoked.
+    Revoked(Vec<String>),
 }
 
 pub(crate) struct Engine {
     pub(crate) config: Arc<Config>,
     pub(crate) fetcher: Fetcher,
     pub(crate) asks: mpsc::Receiver<Ask>,
+    /// The way into `asks`, for what the engine has others find out.
+    pub(crate) asking: mpsc::Sender<Ask>,
+    pub(crate) neighbors: Option<Neighbors>,
     pub(crate) intake: Intake,
     pub(crate) credit: Credit,
     pub(crate) later: DueQueue<Admitted>,
@@ -104,9 +110,13 @@ impl Engine {
     }
 
     pub(super) fn answer(&mut self, ask: Ask) {
-        let answer = self.command(&ask.command);
-        // Whoever asked may have given up.
-        let _ = ask.answer.send(answer);
+        match ask {
+            Ask::Command(command, answer) => {
+                // Whoever asked may have given up.
+                let _ = answer.send(self.command(&command));
+            }
+            Ask::Revoked(ids) => self.learn_revoked(ids.iter().map(String::as_str)),
+        }
     }
 
     fn ask_for_more(&mut self) {

@@ -97,7 +97,7 @@ impl Engine {
     }
 
     /// Ends what waits and is revoked. Returns the ids.
-    fn end_waiting(&mut self) -> Vec<String> {
+    pub(super) fn end_waiting(&mut self) -> Vec<String> {
         let revoked = &self.revoked;
         let meant = |in_flight: &InFlight| revocation(revoked, &in_flight.headers).is_some();
         let waiting = self.executor.take_waiting_if(|in_flight| meant(in_flight));

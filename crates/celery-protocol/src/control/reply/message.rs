@@ -31,10 +31,11 @@ impl ControlReply {
     /// # Errors
     ///
     /// [`Error::TooLarge`], [`Error::Utf8`], [`Error::TooDeep`], [`Error::Json`]; [`Error::InvalidField`]
-    /// when it is not of exactly one node, or a header is of the wrong type.
+    /// when it is not of exactly one node, or a header is of the wrong type; and for a serialiser other than JSON
+    /// those of [`Serializer::decode`](crate::serializer::Serializer::decode).
     pub fn from_message(message: &Message) -> Result<Self, Error> {
         let (clock, ticket) = read_headers(&message.headers)?;
-        Ok(Self { ticket, clock, ..Self::decode_body(&message.body)? })
+        Ok(Self { ticket, clock, ..Self::decode_body(&message.json_body()?)? })
     }
 
     /// Reads a body, which is all but the headers.

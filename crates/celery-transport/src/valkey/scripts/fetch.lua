@@ -11,7 +11,7 @@
 --       9 "1" to have the keys tracked when they ran dry, 10 global_keyprefix,
 --       11 seconds until another worker may restore what is taken from a sorted set, 12 number of queues,
 --       13 score below which sorted sets go before all lists, then for each step the score below which they share its
---       turn, then the names of the queues
+--       turn, then the names of the queues; then the numbers of the KEYS that may hold something, or "" for all
 -- Returns  "LEASE" alone when the worker holds no valid lease (nothing was taken); otherwise what a key refused while
 --          others gave, or "", and "1" if there may be more; then for each message: index of the key in KEYS, delivery
 --          tag, raw bytes, and for sorted sets how far from priority 255 it is and how often it was delivered before.
@@ -36,6 +36,11 @@ local LISTS = #KEYS - queues -- after so many KEYS the sorted sets come
 local STEPS = LISTS / queues
 local FIRST_NAME = 14 + STEPS
 local LEVEL = 10000000000000 -- scores of one priority and the next are so far apart
+local known_empty = {} -- by the number of the key
+if ARGV[#ARGV] ~= '' then
+  for key = 1, #KEYS do known_empty[key] = true end
+  for key in string.gmatch(ARGV[#ARGV], '%d+') do known_empty[tonumber(key)] = false end
+end
 
 local time = redis.call('TIME')
 local now = tonumber(time[1])
@@ -52,6 +57,7 @@ local failure = ''
 local raws, lists, entries = {}, {}, {} -- what was taken; entries only for sorted sets
 
 local function pop(list, count)
+  if known_empty[list] then return 0 end
   local got = redis.pcall('RPOP', KEYS[list], count)
   if not got then return 0 end
   if got.err then
@@ -69,7 +75,10 @@ end
 local sorted, next_sorted = {}, 1
 local with_messages = 0
 for queue = 1, queues do
-  local seen = redis.pcall('ZRANGE', KEYS[LISTS + queue], 0, credit - 1, 'WITHSCORES')
+  local seen = {}
+  if not known_empty[LISTS + queue] then
+    seen = redis.pcall('ZRANGE', KEYS[LISTS + queue], 0, credit - 1, 'WITHSCORES')
+  end
   -- Of another type: a stock queue that happens to have this name.
   if not seen.err and #seen > 0 then
     with_messages = with_messages + 1

@@ -2,7 +2,7 @@
 --
 -- No counterpart in kombu: upstream has no leases.
 --
--- KEYS  1 workers (sorted set), 2 lease of the worker (hash)
+-- KEYS  1 workers (sorted set), 2 lease of the worker (hash), 3 steady (string), which goes with the last worker
 -- ARGV  1 worker id, 2 "1" if its lease must have ended
 -- Returns  1 if it is gone, 0 if it holds messages or its lease is valid
 
@@ -14,4 +14,5 @@ if ARGV[2] == '1' then
   if deadline and tonumber(deadline) > tonumber(redis.call('TIME')[1]) then return 0 end
 end
 redis.call('ZREM', KEYS[1], ARGV[1])
+if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('DEL', KEYS[3]) end
 return 1

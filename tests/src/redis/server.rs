@@ -1,5 +1,6 @@
 //! A redis-server of one test, on a free port.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -11,8 +12,17 @@ use tempfile::TempDir;
 
 use crate::{paths, wait};
 
+/// The environment variable that names another server than `redis-server`: that of Valkey, or of another version.
+pub const PROGRAM: &str = "CELERY_OXIDE_TEST_SERVER";
+
 /// How often a port that another process took meanwhile is replaced by a new one.
 const ATTEMPTS: u32 = 5;
+
+/// What a server is told that keeps nothing on disk unless it is asked to.
+const FORGETFUL: [&str; 4] = ["--save", "", "--appendonly", "no"];
+
+/// What a server is told that has each write on disk before it answers.
+const DURABLE: [&str; 6] = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
 
 /// A private redis-server; it stops when dropped.
 #[derive(Debug)]
@@ -20,23 +30,35 @@ pub struct RedisServer {
     child: Option<Child>,
     port: u16,
     password: Option<String>,
+    arguments: Vec<String>,
     folder: TempDir,
 }
 
 impl RedisServer {
     /// Starts a server that keeps nothing on disk unless it is asked to ([`RedisServer::stop`]).
     pub fn start() -> Result<Self> {
-        Self::launch(None)
+        Self::launch(None, &FORGETFUL)
     }
 
     /// Starts a server that wants a password.
     pub fn start_with_password(password: &str) -> Result<Self> {
-        Self::launch(Some(password.to_owned()))
+        Self::launch(Some(password.to_owned()), &FORGETFUL)
     }
 
-    fn launch(password: Option<String>) -> Result<Self> {
+    /// Starts a server that loses nothing when it is killed ([`RedisServer::kill`]).
+    pub fn start_durable() -> Result<Self> {
+        Self::launch(None, &DURABLE)
+    }
+
+    /// Starts a server that keeps nothing on disk, with more command line arguments.
+    pub fn start_with(arguments: &[&str]) -> Result<Self> {
+        Self::launch(None, &[&FORGETFUL, arguments].concat())
+    }
+
+    fn launch(password: Option<String>, arguments: &[&str]) -> Result<Self> {
         let folder = paths::scratch("redis-")?;
-        let mut server = Self { child: None, port: 0, password, folder };
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let mut server = Self { child: None, port: 0, password, arguments, folder };
         for _ in 0..ATTEMPTS {
             server.port = free_port()?;
             if server.start_again().is_ok() {
@@ -46,13 +68,20 @@ impl RedisServer {
         bail!("redis-server does not start: {}", server.log());
     }
 
-    /// Starts the server again on its port, with what [`RedisServer::stop`] saved.
+    /// Starts the server again on its port, with what it has on disk, and waits until it answers.
     pub fn start_again(&mut self) -> Result<()> {
+        self.spawn(&[])?;
+        self.wait_until_it_answers()
+    }
+
+    /// Starts the server again on its port with more command line arguments this once, and does not wait.
+    pub fn spawn(&mut self, more: &[&str]) -> Result<()> {
         let log = File::options().create(true).append(true).open(self.folder.path().join("redis.log"))?;
-        let mut command = Command::new("redis-server");
+        let mut command = Command::new(program());
         command
-            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--daemonize", "no"])
+            .args(&self.arguments)
+            .args(more)
             .arg("--dir")
             .arg(self.folder.path())
             .stdin(Stdio::null())
@@ -61,15 +90,20 @@ impl RedisServer {
         if let Some(password) = &self.password {
             command.args(["--requirepass", password]);
         }
-        let child = command.spawn().context("cannot run redis-server: is it installed?")?;
-        self.child = Some(child);
-        wait::until("redis-server to answer", Duration::from_secs(10), || {
+        self.child = Some(command.spawn().context("cannot run redis-server: is it installed?")?);
+        Ok(())
+    }
+
+    /// Waits until it answers, with its data read.
+    pub fn wait_until_it_answers(&mut self) -> Result<()> {
+        wait::until("redis-server to answer", Duration::from_secs(30), || {
             if let Some(status) =
                 self.child.as_mut().and_then(|child| child.try_wait().transpose()).transpose()?
             {
                 bail!("redis-server ended with {status}");
             }
-            Ok(self.connect(0).ok())
+            let answers = |mut connection: Connection| ::redis::cmd("PING").query::<String>(&mut connection);
+            Ok(self.connect(0).ok().and_then(|connection| answers(connection).ok()))
         })?;
         Ok(())
     }
@@ -84,6 +118,14 @@ impl RedisServer {
         Ok(())
     }
 
+    /// Kills it. What it has not written to disk is lost.
+    pub fn kill(&mut self) -> Result<()> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        child.kill().context("cannot kill redis-server")?;
+        child.wait().context("redis-server does not end")?;
+        Ok(())
+    }
+
     /// The port it listens on.
     pub fn port(&self) -> u16 {
         self.port
@@ -91,8 +133,13 @@ impl RedisServer {
 
     /// The URL of one of its databases.
     pub fn url(&self, database: u8) -> String {
+        self.url_at(self.port, database)
+    }
+
+    /// The URL of one of its databases for who reaches it at another port.
+    pub fn url_at(&self, port: u16, database: u8) -> String {
         let login = self.password.as_ref().map(|password| format!(":{password}@")).unwrap_or_default();
-        format!("redis://{login}127.0.0.1:{}/{database}", self.port)
+        format!("redis://{login}127.0.0.1:{port}/{database}")
     }
 
     /// A connection to one of its databases.
@@ -107,14 +154,16 @@ impl RedisServer {
 
 impl Drop for RedisServer {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            // Nothing it holds is wanted any more.
-            let _ended = child.kill().and_then(|()| child.wait());
-        }
+        // Nothing it holds is wanted any more.
+        let _ended = self.kill();
     }
 }
 
 /// A port that nobody listens on.
 pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+fn program() -> OsString {
+    std::env::var_os(PROGRAM).unwrap_or_else(|| "redis-server".into())
 }

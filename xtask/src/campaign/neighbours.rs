@@ -4,12 +4,14 @@ use std::time::Instant;
 
 use anyhow::Result;
 use celery_oxide_tests::venv::Venv;
+use serde_json::json;
 
+use crate::campaign::command::Campaign;
+use crate::campaign::report::Report;
 use crate::counts::Counts;
 use crate::prepare::environment::{pip, remove, works};
 use crate::prepare::interpreter::{self, Interpreter};
 use crate::prepare::prepare;
-use crate::prepare::wheel::Profile;
 use crate::steps::{self, Steps};
 use crate::table::Aligned;
 use crate::{process, test};
@@ -32,10 +34,10 @@ const NEIGHBOURS: [Neighbour; 2] = [
 ];
 
 /// Runs the tests with each package that there is a CPython for.
-pub(crate) fn run(steps: &Steps) -> Result<(Aligned, u64, u64)> {
-    let prepared = prepare(steps, Profile::Light)?;
-    let mut table = Aligned::new(&["clients of", "python", "passed", "failed", "seconds"], &[2, 3, 4]);
-    let (mut passed, mut failed) = (0, 0);
+pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<Report> {
+    let prepared = prepare(steps, command.profile())?;
+    let table = Aligned::new(&["clients of", "python", "passed", "failed", "seconds"], &[2, 3, 4]);
+    let mut report = Report::new("neighbours", table);
     for neighbour in &NEIGHBOURS {
         let name = neighbour.name;
         let Some(interpreter) = interpreter::at_least(neighbour.python) else {
@@ -59,9 +61,10 @@ pub(crate) fn run(steps: &Steps) -> Result<(Aligned, u64, u64)> {
             counts.failed = counts.failed.max(1);
             steps::note(&format!("failures are in {}", finished.log.display()));
         }
-        passed += counts.passed;
-        failed += counts.failed;
-        table.row(vec![
+        report.passed += counts.passed;
+        report.failed += counts.failed;
+        report.rows.push(json!({"clients": name, "passed": counts.passed, "failed": counts.failed}));
+        report.table.row(vec![
             name.to_owned(),
             interpreter.version(),
             counts.passed.to_string(),
@@ -69,7 +72,7 @@ pub(crate) fn run(steps: &Steps) -> Result<(Aligned, u64, u64)> {
             format!("{:.1}", started.elapsed().as_secs_f64()),
         ]);
     }
-    Ok((table, passed, failed))
+    Ok(report)
 }
 
 fn environment(neighbour: &Neighbour, interpreter: &Interpreter, steps: &Steps) -> Result<Venv> {

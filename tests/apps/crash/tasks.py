@@ -1,0 +1,67 @@
+"""Tasks that write down when they begin and end, in a file that outlives their process (`tests/src/effects.rs`)."""
+
+import asyncio
+import json
+import os
+import time
+
+from celery import Celery
+
+app = Celery("crash", broker=os.environ["BROKER_URL"], backend=os.environ["RESULT_URL"])
+app.conf.update(
+    task_acks_late=True,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options=json.loads(os.environ.get("TRANSPORT_OPTIONS", "{}")),
+)
+app.conf.update(json.loads(os.environ.get("SETTINGS", "{}")))
+effects = os.open(os.environ.get("EFFECTS", os.devnull), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+
+def mark(kind, n):
+    os.write(effects, f"{kind} {n:08d} {time.clock_gettime(time.CLOCK_MONOTONIC):020.6f}\n".encode())
+
+
+@app.task
+def work(n):
+    """Up to 20 milliseconds."""
+    mark("S", n)
+    time.sleep(n % 21 / 1000)
+    mark("E", n)
+    return n
+
+
+@app.task
+async def work_async(n):
+    """Up to half a second."""
+    mark("S", n)
+    await asyncio.sleep(n * 7919 % 101 / 200)
+    mark("E", n)
+    return n
+
+
+@app.task
+def touch(n):
+    mark("S", n)
+    mark("E", n)
+
+
+@app.task
+async def touch_async(n):
+    mark("S", n)
+    mark("E", n)
+
+
+@app.task
+def last(n, seconds):
+    mark("S", n)
+    time.sleep(seconds)
+    mark("E", n)
+    return n
+
+
+@app.task
+async def last_async(n, seconds):
+    mark("S", n)
+    await asyncio.sleep(seconds)
+    mark("E", n)
+    return n

@@ -1,0 +1,5 @@
+//! Servers of one test.
+
+mod server;
+
+pub use server::{PROGRAM, RedisServer, free_port};

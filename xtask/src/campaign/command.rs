@@ -1,0 +1,143 @@
+//! The command line of `cargo xtask campaign`.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use celery_oxide_tests::crash::Trouble;
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use crate::campaign::report::Report;
+use crate::campaign::{crash, end_to_end, idle, lease, neighbours};
+use crate::fuzz::{self, Fuzz};
+use crate::prepare::wheel::Profile;
+use crate::prepare::{environment, packages};
+use crate::record::Record;
+use crate::steps::Steps;
+
+#[derive(Debug, Args)]
+pub(crate) struct Campaign {
+    /// The Pythons to test on: `3.11,3.13`, or `all` that are found.
+    #[arg(long, default_value = "all", value_delimiter = ',')]
+    pub(crate) python: Vec<String>,
+    /// The versions of Celery to test with: `5.7`, `5.4,5.7`, or a range as in `5.4..5.7`.
+    #[arg(long, default_value = environment::CELERY)]
+    pub(crate) celery: String,
+    /// How many seeds to run each with.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seeds: u32,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) first_seed: u32,
+    /// Run only the tests whose name contains this.
+    #[arg(long)]
+    pub(crate) filter: Option<String>,
+    /// How many minutes each fuzz target runs.
+    #[arg(long, value_name = "MINUTES", default_value_t = 10)]
+    fuzz_minutes: u64,
+    /// Fuzz only these targets.
+    #[arg(long, value_name = "TARGET", value_delimiter = ',')]
+    fuzz_target: Vec<String>,
+    /// How many tasks go through each crash.
+    #[arg(long, default_value_t = 20_000)]
+    pub(crate) tasks: usize,
+    /// Crash only these: `worker`, `server` (and workers), `connections` (and workers).
+    #[arg(long, value_delimiter = ',', default_values_t = Trouble::ALL)]
+    pub(crate) trouble: Vec<Trouble>,
+    /// How long the tasks and ETAs are that outlast their lease.
+    #[arg(long, default_value_t = 10.0)]
+    pub(crate) minutes: f64,
+    /// How many workers are idle.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) workers: usize,
+    /// Compile the engine as users get it, except for the end-to-end tests.
+    #[arg(long)]
+    release: bool,
+    /// Do only these parts.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
+    /// Print JSON instead of tables.
+    #[arg(long)]
+    json: bool,
+    /// Keep the tables in docs/evidence.md.
+    #[arg(long)]
+    record: bool,
+}
+
+impl Campaign {
+    /// How the engine is compiled.
+    pub(crate) fn profile(&self) -> Profile {
+        if self.release { Profile::Release } else { Profile::Light }
+    }
+
+    /// The seeds.
+    pub(crate) fn seeds(&self) -> impl Iterator<Item = u32> + use<> {
+        self.first_seed..self.first_seed + self.seeds
+    }
+}
+
+/// The parts of a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The end-to-end tests over Pythons, Celery versions and seeds.
+    EndToEnd,
+    /// Every decoder of celery-protocol on damaged input.
+    Fuzz,
+    /// `acks_late` tasks while workers, servers and connections are killed.
+    Crash,
+    /// Tasks and ETAs that outlast their lease and the visibility timeout.
+    Lease,
+    /// What idle workers cost the server, and a task among them.
+    Idle,
+    /// Clients of celery-redis-plus and celery-asyncio.
+    Neighbours,
+}
+
+#[expect(clippy::print_stdout, reason = "the result of the command")]
+pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
+    packages::ensure(steps)?;
+    let parts = if command.only.is_empty() { Part::value_variants() } else { &command.only };
+    let mut reports = Vec::new();
+    for part in parts {
+        let report = match part {
+            Part::EndToEnd => end_to_end::run(command, steps)?,
+            Part::Fuzz => {
+                let fuzz = Fuzz { targets: &command.fuzz_target, minutes: command.fuzz_minutes };
+                let (table, passed, failed) = fuzz::run(fuzz, steps)?;
+                Report { passed, failed, ..Report::new("fuzz", table) }
+            }
+            Part::Crash => crash::run(command, steps)?,
+            Part::Lease => lease::run(command, steps)?,
+            Part::Idle => idle::run(command, steps)?,
+            Part::Neighbours => neighbours::run(command, steps)?,
+        };
+        if command.record {
+            record(&report)?;
+        }
+        reports.push(report);
+    }
+    let sum = |count: fn(&Report) -> u64| reports.iter().map(count).sum::<u64>();
+    let failed = sum(|report| report.failed);
+    if command.json {
+        let parts = reports.iter().map(|report| {
+            json!({"part": report.part, "passed": report.passed, "failed": report.failed, "rows": report.rows})
+        });
+        println!("{}", json!({"parts": parts.collect::<Vec<_>>(), "failed": failed}));
+    } else {
+        reports.iter().for_each(|report| report.table.print());
+        println!("{} passed, {failed} failed", sum(|report| report.passed));
+    }
+    Ok(failed == 0)
+}
+
+/// Keeps the table of a part in docs/evidence.md, with the command as it was given and the day.
+fn record(report: &Report) -> Result<()> {
+    let output = Command::new("date").args(["-u", "+%F"]).output().context("cannot run date")?;
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--record").collect();
+    let when =
+        format!("`cargo xtask {}`, {}:", words.join(" "), String::from_utf8_lossy(&output.stdout).trim());
+    let mark = format!("campaign {}", report.part);
+    let heading = format!("Campaign: {}", report.part);
+    let record = Record { file: "docs/evidence.md", mark: &mark, title: "Evidence", heading: &heading };
+    record.keep(&format!("{when}\n\n{}", report.table.text()))
+}
