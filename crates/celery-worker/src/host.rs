@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use celery_executor::{Failure, JobId};
 use celery_protocol::Message;
 use celery_protocol::result::RevokedReason;
 
@@ -26,14 +28,17 @@ pub trait Host: Send + Sync + Debug {
     }
 
     /// Concludes a task that ended without having run to its end, as upstream's parent process does: chords and chains
-    /// are told, error links called, hooks and signals. Returns whether the result is stored.
-    async fn conclude(&self, ending: Ending) -> bool;
+    /// are told, error links called, hooks and signals. And one that succeeded, when what follows it can only be sent by
+    /// the app.
+    async fn conclude(&self, ending: Ending) -> Conclusion;
 }
 
 /// A task that ended without having run to its end.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Ending {
+    /// The job, if it ran here: it counts what is published for it.
+    pub job: Option<JobId>,
     /// The name of the task.
     pub task: String,
     /// Its id.
@@ -46,6 +51,18 @@ pub struct Ending {
     pub how: How,
 }
 
+/// What became of concluding a task.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Conclusion {
+    /// Its state is stored.
+    Stored,
+    /// Its state is to be stored by the worker.
+    NotStored,
+    /// What follows it could not be sent, and it is stored as failed.
+    Failed(Box<Failure>),
+}
+
 /// How a task ended.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -56,16 +73,22 @@ pub enum How {
     Revoked(RevokedReason, Option<i32>),
     /// No such task is registered.
     NotRegistered,
+    /// It succeeded with this value, JSON, and sent these tasks, a JSON list, itself. What follows it is sent as the app
+    /// sends it, and its result stored.
+    Succeeded(Bytes, Option<String>),
+    /// It succeeded with this value, JSON, and its result is stored: its part of a chord is counted.
+    Counted(Bytes),
 }
 
 impl Ending {
     pub(crate) fn new(
+        job: Option<JobId>,
         task: impl Into<String>,
         id: impl Into<String>,
         message: Arc<Message>,
         store: bool,
         how: How,
     ) -> Self {
-        Self { task: task.into(), id: id.into(), message, store, how }
+        Self { job, task: task.into(), id: id.into(), message, store, how }
     }
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import threading
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -12,10 +13,15 @@ from typing import Any
 from billiard.einfo import ExceptionInfo
 from celery import signals, states
 from celery.exceptions import NotRegistered, TimeLimitExceeded
+from celery.result import result_from_tuple
 from celery.utils.log import get_logger
+from celery.utils.saferepr import saferepr
 
+from celery_oxide import _payload
+from celery_oxide._callbacks import send_callbacks
+from celery_oxide._lifecycle import wants_error
 from celery_oxide._panel import Commands
-from celery_oxide._request import collecting
+from celery_oxide._request import collecting, current
 from celery_oxide._watch import report_blocked
 
 logger = get_logger("celery.worker")
@@ -58,26 +64,31 @@ class HostThreads:
 
     def _ending(self, number: int, ended: Any) -> None:
         try:
-            self._conclude(ended)
+            failure = self._conclude(ended)
         except Exception:
             logger.exception("Task %s[%s]: telling how it ended failed", ended.task, ended.id)
             self._port.answer(number, None)
         else:
-            self._port.answer(number, "stored")
+            self._port.answer(number, "stored", failure)
 
     def _blocked(self, number: int, index: int, seconds: float) -> None:
         report_blocked(index, self._loops[index], seconds)
 
-    def _conclude(self, ended: Any) -> None:
-        """Do what upstream's parent process does (``celery/worker/request.py``, ``celery/worker/consumer``)."""
+    def _conclude(self, ended: Any) -> str | None:
+        """Do what upstream's parent process does (``celery/worker/request.py``, ``celery/worker/consumer``).
+
+        Gives how the task failed, if it did now.
+        """
         how, detail, signal = ended.how
         if how == "not registered":
             request = SimpleNamespace(
                 name=ended.task, chord=None, root_id=None, correlation_id=ended.id, reply_to=None, errbacks=None
             )
             self._app.backend.mark_as_failure(ended.id, NotRegistered(ended.task), request=request)
-            return
+            return None
         entry = self._entries[ended.task]
+        if how in ("succeeded", "counted"):
+            return _follow(entry, ended, how, detail, signal)
         request = ended.job(entry).context
         if how == "revoked":
             _by_backend(entry.backend.mark_as_revoked, ended.id, detail, request=request, store_result=ended.store)
@@ -90,6 +101,7 @@ class HostThreads:
             )
         else:
             self._timed_out(entry, request, ended, detail)
+        return None
 
     def _timed_out(self, entry: Any, request: Any, ended: Any, seconds: float) -> None:
         """``celery/worker/request.py: Request.on_timeout``."""
@@ -110,6 +122,36 @@ class HostThreads:
             traceback=None,
             einfo=info,
         )
+
+
+def _follow(entry: Any, ended: Any, how: str, value: str, children: str | None) -> str | None:
+    """Send what follows a task that succeeded, which the engine does not know how to send."""
+    job = ended.job(entry)
+    backend, request = entry.backend, job.context
+    token = current.set(job)
+    try:
+        if how == "counted":
+            _by_backend(backend.on_chord_part_return, request, states.SUCCESS, json.loads(value))
+            return None
+        app = entry.task.app
+        request._children = [result_from_tuple(child, app) for child in json.loads(children or "[]")]
+        try:
+            send_callbacks(app, request, json.loads(value))
+            _by_backend(backend.mark_as_done, ended.id, json.loads(value), request, ended.store)
+        except Exception as error:  # noqa: BLE001 - what cannot be sent fails the task, as in a stock worker
+            text = _payload.traceback_text(error)
+            store = wants_error(entry.task, request)
+            _by_backend(backend.mark_as_failure, ended.id, error, text, request=request, store_result=store)
+            return _described(error, text)
+        return None
+    finally:
+        current.reset(token)
+
+
+def _described(error: Exception, text: str) -> str:
+    exc_type, exc_module, exc_message = _payload.exception(error)
+    failure = {"exc_type": exc_type, "exc_module": exc_module, "exc_message": exc_message}
+    return json.dumps({**failure, "traceback": text, "repr": _payload.text(saferepr(error))})
 
 
 def _by_backend(function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:

@@ -16,6 +16,7 @@ from celery.worker.state import REVOKE_EXPIRES, REVOKES_MAX, SOFTWARE_INFO
 from celery.utils.serialization import jsonify
 from kombu.serialization import prepare_accept_content
 
+from celery_oxide import _following
 from celery_oxide._entry import MESSAGE_DECIDES, Entry, rust_keeps_results
 from celery_oxide._errors import SettingsError
 from celery_oxide._panel import own_commands
@@ -112,6 +113,7 @@ def collect(
         "tasks": [_task(entry, conf, options) for entry in entries],
         **_pools(conf, options),
         **_control(app, options),
+        "following": _following.settings(app, entries) if rust_results else None,
         "revoked": revoked,
         "clock": app.clock.value,
     }
@@ -236,6 +238,7 @@ def _task(entry: Entry, conf: Any, options: dict[str, Any]) -> dict[str, Any]:
         "rate_limit": None if conf.worker_disable_rate_limits or not task.rate_limit else str(task.rate_limit),
         "send_events": bool(task.send_events),
         "concluded_by_host": _is_concluded_by_host(entry),
+        "follows": entry.stores and not entry.delegated and bool(task.trail),
     }
 
 

@@ -6,7 +6,7 @@ use celery_executor::Change;
 use celery_transport::Settlement;
 
 use super::Engine;
-use crate::complete::Item;
+use crate::complete::{Item, Stage};
 use crate::intake::{Reason, Refused};
 
 impl Engine {
@@ -68,7 +68,7 @@ impl Engine {
                     if !in_flight.acked || self.credit.is_held_to_the_end() {
                         self.credit.give_back(in_flight.spec.kind);
                     }
-                    self.complete(Item::Ended { job, in_flight, outcome });
+                    self.complete(Item::Ended { job, in_flight, outcome, stage: Stage::New });
                 }
                 _ => {}
             }
