@@ -102,7 +102,7 @@ fn every_inspect_command_has_the_shape_of_a_stock_worker() -> Result<()> {
         (
             "stats",
             &[
-                &["consumer"],
+                &["transport"],
                 &["pool", "loops"],
                 &["pool", "threads"],
                 &["pool", "stuck"],
@@ -244,6 +244,16 @@ fn a_command_reaches_those_it_is_for() -> Result<()> {
     ensure!(matching("o[a-z]+@te", "pcre")? == json!(["other@test", OURS]));
     ensure!(matching("nobody", "glob")? == json!([]));
     Ok(())
+}
+
+#[test]
+fn a_command_is_carried_out_however_late_it_comes() -> Result<()> {
+    let scene = Scene::open("control")?;
+    let mut client = scene.client()?;
+    let worker = scene.worker(&["-n", OURS, "-Q", "celery"])?;
+    // As from a client that was slow to connect, or whose clock is behind.
+    client.call("probe:tell", json!(["add_consumer", {"queue": "extra"}, [OURS], -60.0]))?;
+    worker.wait_log("Started consuming from extra", SOON)
 }
 
 #[test]

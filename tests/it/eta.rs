@@ -8,8 +8,8 @@ use celery_oxide_tests::wait;
 use celery_oxide_tests::worker::Front;
 use serde_json::json;
 
-/// How late a due task may start on a machine that does little else.
-const LATE: f64 = 0.1;
+/// How late a due task may start on a machine that may be busy; `cargo xtask bench eta` measures how late it is.
+const LATE: f64 = 1.0;
 
 fn now() -> Result<f64> {
     Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64())

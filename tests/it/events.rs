@@ -56,6 +56,8 @@ fn a_task_is_told_of_as_by_a_stock_worker() -> Result<()> {
         ("tasks.reject_late", json!([]), json!({}), "task-rejected"),
         ("tasks.ignore", json!([]), json!({}), "task-started"),
         ("tasks.add", json!([1, 2]), json!({"countdown": 0.2}), "task-succeeded"),
+        // Far ahead, so the broker keeps it.
+        ("tasks.add", json!([1, 2]), json!({"countdown": 4000}), "task-received"),
         ("tasks.add", json!([1, 2]), json!({"expires": 60}), "task-succeeded"),
         ("tasks.add", json!([1, 2]), json!({"shadow": "other.name"}), "task-succeeded"),
         ("tasks.add", json!([1, 2]), json!({"countdown": -20, "expires": -10}), "task-revoked"),
@@ -146,4 +148,44 @@ fn what_a_shutdown_cancels_is_told() -> Result<()> {
     worker.sigquit()?;
     heard(&mut client, &id, "task-cancelled")?;
     wait::until_true("the state RETRY, as upstream stores it", SOON, || Ok(client.state(&id)? == "RETRY"))
+}
+
+#[test]
+fn a_retry_that_overtakes_what_it_retries_is_told_of_and_stored_after_it() -> Result<()> {
+    let scene = Scene::open("control")?;
+    let mut client = scene.client()?;
+    let _worker = scene.worker(&["-n", OURS, "-E", "--sync-workers=2"])?;
+    client.call("probe:listen", json!([]))?;
+    let id = client.send("tasks.overtaken", json!([]))?;
+    heard(&mut client, &id, "task-failed")?;
+    let events = heard(&mut client, &id, "task-retried")?;
+    let ends: Vec<&str> = events
+        .iter()
+        .filter_map(|event| event["type"].as_str())
+        .filter(|kind| ["task-retried", "task-failed"].contains(kind))
+        .collect();
+    ensure!(ends == ["task-retried", "task-failed"], "{events:#?}");
+    ensure!(client.state(&id)? == "FAILURE");
+    Ok(())
+}
+
+#[test]
+fn celery_events_shows_it() -> Result<()> {
+    let scene = Scene::open("control")?;
+    let mut client = scene.client()?;
+    let _worker = scene.worker(&["-n", OURS, "-E"])?;
+    let mut dump = scene.celery(&["events", "--dump"])?;
+    dump.wait_log("a heartbeat", SOON, |log| log.contains("heartbeat: active=0").then_some(()))?;
+    let id = client.send("tasks.fail", json!([]))?;
+    for what in ["received", "started", "failed"] {
+        let line = format!("task {what}: tasks.fail({id})");
+        dump.wait_log(&line, SOON, |log| log.contains(&line).then_some(()))?;
+    }
+    let screen = scene.celery_on_terminal(&["events"])?;
+    wait::until_true("a task to be on the screen", SOON, || {
+        // It shows what happens after it has begun to listen.
+        client.run("tasks.fail", json!([]))?.failure()?;
+        let log = screen.log()?;
+        Ok(["ours@test", "tasks.fail", "FAILURE"].iter().all(|text| log.contains(text)))
+    })
 }

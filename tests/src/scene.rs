@@ -7,9 +7,11 @@ use anyhow::Result;
 
 use crate::arena::{self, Place};
 use crate::client::Client;
+use crate::flower::Flower;
 use crate::paths;
 use crate::redis::RedisServer;
 use crate::said::Said;
+use crate::service::Service;
 use crate::venv::Venv;
 use crate::worker::{WorkerProcess, WorkerSpec};
 
@@ -96,6 +98,24 @@ impl Scene {
         let others = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let environment: Vec<_> = self.environment.iter().cloned().chain(others).collect();
         Client::start(&self.venv, &self.folder, &environment)
+    }
+
+    /// Starts Flower for the app, and waits until it answers.
+    pub fn flower(&self) -> Result<Flower> {
+        Flower::start(&self.venv, &self.folder, &self.environment, &[])
+    }
+
+    /// Starts upstream's `celery -A tasks …` beside the test.
+    pub fn celery(&self, words: &[&str]) -> Result<Service> {
+        Service::start(self.command("celery", &[&["-A", "tasks"], words].concat()))
+    }
+
+    /// [`Scene::celery`] on a terminal of its own.
+    pub fn celery_on_terminal(&self, words: &[&str]) -> Result<Service> {
+        let celery = ["-c", "import pty, sys; pty.spawn(sys.argv[1:])", "celery", "-A", "tasks"];
+        let mut command = self.command("python", &[&celery, words].concat());
+        command.envs([("TERM", "xterm"), ("COLUMNS", "150"), ("LINES", "40")]);
+        Service::start(command)
     }
 
     /// How many messages of `queue` the broker holds, whatever their priority step.

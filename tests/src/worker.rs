@@ -12,8 +12,8 @@ use tempfile::TempDir;
 
 use crate::{paths, venv::Venv, wait};
 
-/// How long a worker may take to load the app and to connect.
-const START: Duration = Duration::from_secs(40);
+/// How long a worker may take to load the app and to connect, on a machine that may be busy.
+const START: Duration = Duration::from_secs(120);
 
 /// Which command starts the worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

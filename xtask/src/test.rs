@@ -196,7 +196,7 @@ fn pytest(prepared: &Prepared) -> Runner {
 }
 
 /// nextest where it is installed, else `cargo test`.
-fn cargo_tests(words: &[&str]) -> Runner {
+pub(crate) fn cargo_tests(words: &[&str]) -> Runner {
     if process::is_installed("cargo-nextest") {
         let command =
             cargo(&[&["nextest", "run", "--no-fail-fast", "--failure-output=final"], words].concat());

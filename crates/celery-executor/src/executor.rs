@@ -151,6 +151,11 @@ impl<C> Executor<C> {
             .map(|(job, running)| (*job, &running.context))
     }
 
+    /// What the caller gave with the jobs that were dispatched and that it has not [finished](Self::finish).
+    pub fn unfinished(&self) -> impl Iterator<Item = &C> {
+        self.running.values().map(|running| &running.context)
+    }
+
     /// What the caller gave with the jobs that wait for a slot.
     pub fn waiting(&self) -> impl Iterator<Item = &C> {
         self.loops.contexts().chain(self.threads.contexts())

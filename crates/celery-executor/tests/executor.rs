@@ -168,6 +168,8 @@ async fn what_is_to_be_stored_before_the_end_still_has_its_context() {
     bench.executor.changes(&mut changes).await;
     assert!(matches!(changes[..], [Change::Store(..), Change::Ended(..)]), "{changes:?}");
     assert_eq!(bench.executor.context(JobId(1)), Some(&mut "context"));
+    assert_eq!(bench.executor.running().count(), 0, "its end was told");
+    assert_eq!(bench.executor.unfinished().collect::<Vec<_>>(), [&"context"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use celery_executor::{EventReceiver, Executor, Kind, Lane};
 use celery_protocol::control::pidbox_exchange;
 use celery_results::ResultBackend;
 use celery_scheduler::{Clock, DueQueue, Revoked, SystemClock};
-use celery_transport::{Acknowledger, Consumer, Publisher, Transport};
+use celery_transport::{Acknowledger, Consumer, Publisher, Subscription, Transport};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -156,7 +156,7 @@ impl Worker {
                 return Ok(Ended { exit: Exit::Warm, revoked: revoked.ids() });
             }
         };
-        let Connected { consumer, acknowledger, publisher } = connected;
+        let Connected { consumer, acknowledger, publisher, commands, workers } = connected;
 
         let dispatcher = dispatcher(&config, &clock, &lamport);
         let gauges = Arc::new(Gauges::default());
@@ -183,7 +183,12 @@ impl Worker {
             lamport.clone(),
         );
         let mut background = JoinSet::new();
-        listen(&mut background, &config, &*transport, panel, &lamport).await?;
+        if let Some(commands) = commands {
+            background.spawn(control::listen(panel, commands));
+        }
+        if let Some(workers) = workers {
+            background.spawn(gossip::listen(workers, config.hostname.clone(), lamport.clone()));
+        }
         background.spawn(heartbeat.clone().beat());
         let telling = tokio::spawn(events::send(dispatcher.clone(), Arc::clone(&publisher)));
 
@@ -239,6 +244,7 @@ impl Worker {
             revoked,
             consumed: Consumed::new(&config),
             executor,
+            early: Vec::new(),
             completer,
             settler,
             backlog,
@@ -307,27 +313,6 @@ fn dispatcher(config: &Config, clock: &Arc<dyn Clock>, lamport: &LamportClock) -
     Dispatcher::new(origin, enabled, config.task_events, Arc::clone(clock), lamport.clone())
 }
 
-/// Starts listening to commands and to other workers.
-async fn listen(
-    background: &mut JoinSet<()>,
-    config: &Config,
-    transport: &dyn Transport,
-    panel: Panel,
-    lamport: &LamportClock,
-) -> Result<()> {
-    if config.remote_control {
-        let exchange = pidbox_exchange(&config.control_namespace);
-        let commands = transport.subscribe(&exchange, &[]).await.map_err(Error::Broker)?;
-        background.spawn(control::listen(panel, commands));
-    }
-    if config.gossip {
-        let workers =
-            transport.subscribe(&config.event_exchange, &["worker.#"]).await.map_err(Error::Broker)?;
-        background.spawn(gossip::listen(workers, config.hostname.clone(), lamport.clone()));
-    }
-    Ok(())
-}
-
 /// How many commands may wait for the engine.
 const MOST_ASKED: usize = 64;
 
@@ -336,6 +321,10 @@ struct Connected {
     consumer: Box<dyn Consumer>,
     acknowledger: Arc<dyn Acknowledger>,
     publisher: Arc<dyn Publisher>,
+    /// Commands to this worker.
+    commands: Option<Box<dyn Subscription>>,
+    /// What other workers tell of themselves.
+    workers: Option<Box<dyn Subscription>>,
 }
 
 /// How long a shutdown waits for the server to take back what was not acknowledged.
@@ -373,5 +362,12 @@ async fn connect(config: &Config, transport: &dyn Transport) -> Result<Connected
 async fn open(config: &Config, transport: &dyn Transport) -> celery_transport::Result<Connected> {
     let (consumer, acknowledger) = transport.consume(&config.queues).await?;
     let publisher = transport.publisher().await?;
-    Ok(Connected { consumer, acknowledger, publisher })
+    let (mut commands, mut workers) = (None, None);
+    if config.remote_control {
+        commands = Some(transport.subscribe(&pidbox_exchange(&config.control_namespace), &[]).await?);
+    }
+    if config.gossip {
+        workers = Some(transport.subscribe(&config.event_exchange, &["worker.#"]).await?);
+    }
+    Ok(Connected { consumer, acknowledger, publisher, commands, workers })
 }

@@ -61,7 +61,7 @@ impl Item {
         }
     }
 
-    fn task_id(&self) -> Option<&str> {
+    pub(crate) fn task_id(&self) -> Option<&str> {
         match self {
             Self::Store { result, .. } => Some(&result.task_id),
             Self::Refused(refused) => refused.headers.as_ref().map(|headers| headers.id.as_str()),

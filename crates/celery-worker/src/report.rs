@@ -216,6 +216,11 @@ pub(crate) fn log_parked(in_flight: &InFlight, due: SystemTime) {
     tracing::info!("Task {name}[{id}] waits in the broker until {}", iso8601(due));
 }
 
+/// Says that a control command failed; few who give one wait for the answer (`kombu/pidbox.py: Node.dispatch`).
+pub(crate) fn log_command_error(error: &str) {
+    tracing::error!("pidbox command error: {error}");
+}
+
 /// Says why a message is not run.
 pub(crate) fn log_refused(refused: &Refused) {
     let id = refused.headers.as_ref().map_or("?", |headers| headers.id.as_str());

@@ -26,9 +26,9 @@ def nodes(seconds):
     return sorted(node for reply in app.control.ping(timeout=seconds) for node in reply)
 
 
-def tell(method, arguments, destination=None):
+def tell(method, arguments, destination=None, expires=1.0):
     """A command to whoever hears it, without waiting."""
-    app.control.broadcast(method, arguments=arguments, destination=destination)
+    app.control.broadcast(method, arguments=arguments, destination=destination, timeout=expires)
 
 
 def matching(pattern, matcher):

@@ -7,7 +7,7 @@ import time
 
 import redis
 from celery import Celery
-from celery.exceptions import Ignore, Reject
+from celery.exceptions import Ignore, Reject, Retry
 from celery.worker.control import control_command, inspect_command
 from kombu import Queue
 
@@ -87,10 +87,26 @@ def fail():
 
 
 @app.task(bind=True, max_retries=1)
-def again(self):
+def again(self, queue=None):
+    """Retries once, in another queue if one is given."""
     if self.request.retries == 0:
-        raise self.retry(countdown=0, exc=KeyError("k"))
+        raise self.retry(countdown=0, exc=KeyError("k"), **({"queue": queue} if queue else {}))
     return self.request.retries
+
+
+@app.task(bind=True, max_retries=1)
+def overtaken(self):
+    """Sends its retry, and is so slow to end that the retry has ended before."""
+    if self.request.retries == 1:
+        note("retried", self.request.id)
+        raise ValueError("on purpose")
+    try:
+        self.retry(countdown=0, exc=KeyError("k"))
+    except Retry:
+        with redis.Redis.from_url(os.environ["NOTES_URL"]) as notes:
+            assert notes.blpop("retried", timeout=20)
+        time.sleep(0.2)
+        raise
 
 
 @app.task

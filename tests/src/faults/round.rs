@@ -57,10 +57,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Nothing is lost or doubled, it was soon back, and it said things once.
+    /// Nothing is lost or doubled, and it said things once.
     pub fn is_good(&self) -> bool {
-        let soon = |round: &Round| round.back <= SOON && round.repeated.is_empty();
-        self.missing + self.doubled + self.without_result + self.left == 0 && self.rounds.iter().all(soon)
+        let said_once = self.rounds.iter().all(|round| round.repeated.is_empty());
+        self.missing + self.doubled + self.without_result + self.left == 0 && said_once
+    }
+
+    /// Whether it was soon back.
+    pub fn is_soon(&self) -> bool {
+        self.rounds.iter().all(|round| round.back <= SOON)
     }
 
     /// Whether it cost little to wait.

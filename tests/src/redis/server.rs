@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use ::redis::{Client, Connection};
@@ -181,6 +183,14 @@ pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
+/// Has this process start another server than `redis-server`. The first call counts.
+pub fn use_program(program: &Path) {
+    CHOSEN.get_or_init(|| program.into());
+}
+
+static CHOSEN: OnceLock<OsString> = OnceLock::new();
+
 pub(super) fn program() -> OsString {
-    std::env::var_os(PROGRAM).unwrap_or_else(|| "redis-server".into())
+    let chosen = || CHOSEN.get().cloned();
+    std::env::var_os(PROGRAM).or_else(chosen).unwrap_or_else(|| "redis-server".into())
 }

@@ -1,17 +1,20 @@
 //! The command line of `cargo xtask campaign`.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use celery_oxide_tests::crash::Trouble;
 use celery_oxide_tests::faults::Fault;
+use celery_oxide_tests::redis;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::campaign::report::Report;
-use crate::campaign::{canvases, crash, end_to_end, faults, fleet, idle, lease, rolling};
+use crate::campaign::{canvases, crash, drivers, end_to_end, faults, fleet, flower, idle, lease, rolling};
 use crate::fuzz::{self, Fuzz};
 use crate::neighbours;
+use crate::prepare::server::{self, Server};
 use crate::prepare::wheel::Profile;
 use crate::prepare::{environment, packages};
 use crate::record::Record;
@@ -64,6 +67,9 @@ pub(crate) struct Campaign {
     /// How many workers are idle.
     #[arg(long, default_value_t = 50)]
     pub(crate) workers: usize,
+    /// The server: `redis` as it is installed, `valkey` from Debian's package, or the path of a program.
+    #[arg(long, default_value = "redis")]
+    server: Server,
     /// Compile the engine as users get it, except for the end-to-end tests.
     #[arg(long)]
     release: bool,
@@ -73,9 +79,9 @@ pub(crate) struct Campaign {
     /// Print JSON instead of tables.
     #[arg(long)]
     json: bool,
-    /// Keep the tables in docs/evidence.md.
+    /// Keep the tables in docs/evidence.md, and the pictures in docs/images.
     #[arg(long)]
-    record: bool,
+    pub(crate) record: bool,
 }
 
 impl Campaign {
@@ -90,9 +96,19 @@ impl Campaign {
     }
 }
 
+/// What everything is run on.
+pub(crate) struct Ground {
+    /// The server.
+    pub(crate) program: PathBuf,
+    /// What it says it is.
+    pub(crate) version: String,
+}
+
 /// The parts of a campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
+    /// The tests of the drivers.
+    Drivers,
     /// The end-to-end tests over Pythons, Celery versions and seeds.
     EndToEnd,
     /// Every decoder of celery-protocol on damaged input.
@@ -109,6 +125,8 @@ enum Part {
     Fleet,
     /// What idle workers cost the server, and a task among them.
     Idle,
+    /// Flower's pages in a browser, and celery-exporter: 500 tasks in all states, then every button.
+    Flower,
     /// Workers that are replaced one after the other under load.
     Rolling,
     /// Clients of celery-redis-plus and celery-asyncio.
@@ -118,11 +136,15 @@ enum Part {
 #[expect(clippy::print_stdout, reason = "the result of the command")]
 pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
     packages::ensure(steps)?;
+    let program = command.server.program(steps)?;
+    redis::use_program(&program);
+    let ground = Ground { version: server::version(&program)?, program };
     let parts = if command.only.is_empty() { Part::value_variants() } else { &command.only };
     let mut reports = Vec::new();
     for part in parts {
         let report = match part {
-            Part::EndToEnd => end_to_end::run(command, steps)?,
+            Part::Drivers => drivers::run(&ground, steps)?,
+            Part::EndToEnd => end_to_end::run(command, &ground, steps)?,
             Part::Fuzz => {
                 let fuzz = Fuzz { targets: &command.fuzz_target, minutes: command.fuzz_minutes };
                 let (table, passed, failed) = fuzz::run(fuzz, steps)?;
@@ -134,6 +156,7 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
             Part::Lease => lease::run(command, steps)?,
             Part::Fleet => fleet::run(command, steps)?,
             Part::Idle => idle::run(command, steps)?,
+            Part::Flower => flower::run(command, steps)?,
             Part::Rolling => rolling::run(command, steps)?,
             Part::Neighbours => {
                 let (table, passed, failed) = neighbours::run(steps)?;
@@ -141,7 +164,7 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
             }
         };
         if command.record {
-            record(&report)?;
+            record(&report, &ground)?;
         }
         reports.push(report);
     }
@@ -160,11 +183,15 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
 }
 
 /// Keeps the table of a part in docs/evidence.md, with the command as it was given and the day.
-fn record(report: &Report) -> Result<()> {
+fn record(report: &Report, ground: &Ground) -> Result<()> {
     let output = Command::new("date").args(["-u", "+%F"]).output().context("cannot run date")?;
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--record").collect();
-    let when =
-        format!("`cargo xtask {}`, {}:", words.join(" "), String::from_utf8_lossy(&output.stdout).trim());
+    let when = format!(
+        "`cargo xtask {}`, {}, {}:",
+        words.join(" "),
+        ground.version,
+        String::from_utf8_lossy(&output.stdout).trim()
+    );
     let mark = format!("campaign {}", report.part);
     let heading = format!("Campaign: {}", report.part);
     let record = Record { file: "docs/evidence.md", mark: &mark, title: "Evidence", heading: &heading };

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use celery_oxide_tests::redis::PROGRAM;
 use serde_json::json;
 
-use crate::campaign::command::Campaign;
+use crate::campaign::command::{Campaign, Ground};
 use crate::campaign::report::Report;
 use crate::prepare::environment::{self, Purpose};
 use crate::prepare::interpreter::{self, Interpreter};
@@ -14,11 +15,11 @@ use crate::steps::{self, Steps};
 use crate::table::Aligned;
 use crate::{process, test};
 
-pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<Report> {
+pub(crate) fn run(command: &Campaign, ground: &Ground, steps: &Steps) -> Result<Report> {
     let interpreters = interpreters(&command.python)?;
     let versions = celery_versions(&command.celery)?;
-    let header = ["python", "celery", "seed", "passed", "failed", "seconds"];
-    let mut report = Report::new("end-to-end", Aligned::new(&header, &[2, 3, 4, 5]));
+    let header = ["server", "python", "celery", "seed", "passed", "failed", "seconds"];
+    let mut report = Report::new("end-to-end", Aligned::new(&header, &[3, 4, 5, 6]));
     for interpreter in &interpreters {
         for version in &versions {
             let prepared = environment::prepare_for(
@@ -32,6 +33,7 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<Report> {
                 let label = format!("python {} celery {version} seed {seed}", interpreter.version());
                 let mut runner = test::end_to_end(&prepared, command.filter.as_deref());
                 runner.command.env("CELERY_OXIDE_TEST_SEED", seed.to_string());
+                runner.command.env(PROGRAM, &ground.program);
                 let started = Instant::now();
                 let log = label.replace([' ', '.'], "-");
                 let finished = steps.run(&label, |step| process::finish(step, &log, runner.command))?;
@@ -42,6 +44,7 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<Report> {
                 }
                 let seconds = started.elapsed().as_secs_f64();
                 report.table.row(vec![
+                    ground.version.clone(),
                     interpreter.version(),
                     version.clone(),
                     seed.to_string(),
@@ -50,7 +53,7 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<Report> {
                     format!("{seconds:.1}"),
                 ]);
                 report.rows.push(json!({
-                    "python": interpreter.version(), "celery": version, "seed": seed,
+                    "server": ground.version, "python": interpreter.version(), "celery": version, "seed": seed,
                     "passed": counts.passed, "failed": counts.failed, "seconds": seconds,
                 }));
                 report.passed += counts.passed;

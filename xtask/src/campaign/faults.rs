@@ -49,7 +49,10 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<Report> {
                 step.position(round as u64);
                 step.at(&format!("round {}", round + 1));
             });
-            if !outcome.as_ref().is_ok_and(|outcome| outcome.is_good() && outcome.is_cheap()) {
+            if !outcome
+                .as_ref()
+                .is_ok_and(|outcome| outcome.is_good() && outcome.is_soon() && outcome.is_cheap())
+            {
                 step.spoil();
             }
             Ok(outcome)
@@ -71,7 +74,7 @@ fn add(report: &mut Report, fault: Fault, outcome: &Outcome) {
     let cpu = outcome.rounds.iter().filter_map(|round| round.cpu).reduce(f64::max);
     let repeated: Vec<&String> = outcome.rounds.iter().flat_map(|round| &round.repeated).collect();
     repeated.iter().take(5).for_each(|line| steps::note(line));
-    let good = outcome.is_good() && outcome.is_cheap();
+    let good = outcome.is_good() && outcome.is_soon() && outcome.is_cheap();
     let cells = vec![
         fault.to_string(),
         outcome.rounds.len().to_string(),

@@ -3,9 +3,11 @@
 mod canvases;
 mod command;
 mod crash;
+mod drivers;
 mod end_to_end;
 mod faults;
 mod fleet;
+mod flower;
 mod idle;
 mod lease;
 mod report;

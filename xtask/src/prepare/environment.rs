@@ -45,6 +45,7 @@ impl Purpose {
                 vec![celery_itself, format!("kombu=={celery}.*")],
                 &[
                     "aiohttp",
+                    "flower",
                     "pydantic",
                     "pytest",
                     "msgpack",
@@ -94,8 +95,19 @@ pub(crate) fn prepare_for(
     if profile == Profile::Release {
         name.push_str("-release");
     }
+    let venv = environment(steps, &name, &interpreter, &purpose.requirements(celery))?;
+    wheel::install(steps, &venv, profile)?;
+    Ok(Prepared { venv, interpreter })
+}
+
+/// An environment below `target/xtask` with `requirements`, made when there is none that works.
+pub(crate) fn environment(
+    steps: &Steps,
+    name: &str,
+    interpreter: &Interpreter,
+    requirements: &[String],
+) -> Result<Venv> {
     let venv = Venv::at(process::folder().join(name));
-    let requirements = purpose.requirements(celery);
     let stamp = venv.root().join(STAMP);
     let wanted = requirements.join("\n");
     if !works(&venv) {
@@ -109,13 +121,12 @@ pub(crate) fn prepare_for(
     if std::fs::read_to_string(&stamp).ok().as_deref() != Some(wanted.as_str()) {
         steps.run(&format!("install {}", requirements.join(", ")), |step| {
             let mut command = pip(&venv);
-            command.arg("install").args(&requirements);
+            command.arg("install").args(requirements);
             process::succeed(step, "pip-requirements", command)
         })?;
         std::fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
     }
-    wheel::install(steps, &venv, profile)?;
-    Ok(Prepared { venv, interpreter })
+    Ok(venv)
 }
 
 /// `pip` of the environment.

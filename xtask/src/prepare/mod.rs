@@ -4,6 +4,7 @@ pub(crate) mod environment;
 pub(crate) mod fingerprint;
 pub(crate) mod interpreter;
 pub(crate) mod packages;
+pub(crate) mod server;
 pub(crate) mod wheel;
 
 pub(crate) use environment::{Prepared, prepare};

@@ -20,6 +20,14 @@ pub(crate) fn ensure_cxx(steps: &Steps) -> Result<()> {
     if process::is_installed("c++") { Ok(()) } else { install(steps, &["g++"]) }
 }
 
+/// Makes sure of Chromium, its driver and letters to write with.
+pub(crate) fn ensure_browser(steps: &Steps) -> Result<()> {
+    if process::is_installed("chromium") && process::is_installed("chromedriver") {
+        return Ok(());
+    }
+    install(steps, &["chromium", "chromium-driver", "fonts-dejavu-core"])
+}
+
 fn install(steps: &Steps, missing: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());

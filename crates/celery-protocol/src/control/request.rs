@@ -35,7 +35,8 @@ pub struct ControlRequest {
     pub rest: Vec<(String, RawJson)>,
     /// The logical clock of the sender, a header.
     pub clock: u64,
-    /// When nobody waits any more, in seconds since 1970, a header.
+    /// When the sender waits no more, in seconds since 1970 by its clock, a header. Workers carry a request out however late
+    /// it is (`kombu/pidbox.py: Node.handle_message`).
     pub expires: Option<f64>,
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::Text;
 use crate::{
@@ -72,6 +73,20 @@ impl<'a> Reader<'a, '_> {
         expected: &'static str,
     ) -> Result<T, Error> {
         self.nullable(field, expected)?.ok_or(self.missing(field))
+    }
+
+    /// What Python's `if` makes of a value that may be absent or null: Flower sends 0 and 1 for flags.
+    pub(crate) fn truth(&mut self, field: &'static str) -> Option<bool> {
+        let json = self.raw(field).filter(|json| *json != "null")?;
+        // Only `NaN` and `Infinity` cannot be read, and they are true.
+        Some(serde_json::from_str(json).map_or(true, |value: Value| match value {
+            Value::Null => false,
+            Value::Bool(flag) => flag,
+            Value::Number(number) => number.as_f64() != Some(0.0),
+            Value::String(text) => !text.is_empty(),
+            Value::Array(items) => !items.is_empty(),
+            Value::Object(fields) => !fields.is_empty(),
+        }))
     }
 
     /// A string that may be absent or null.
@@ -145,6 +160,21 @@ mod tests {
             rest,
             [("b".to_owned(), "null".to_owned()), ("e".to_owned(), r#"{"z": 1.50, "a": 2}"#.to_owned())]
         );
+    }
+
+    #[test]
+    fn truth_is_pythons() {
+        let truth = |json: &str| {
+            read_object("thing", &format!(r#"{{"a": {json}}}"#), |fields| Ok(fields.truth("a"))).unwrap()
+        };
+        for json in ["true", "1", "-0.5", r#""no""#, "[0]", r#"{"a": 0}"#, "NaN", "Infinity"] {
+            assert_eq!(truth(json), Some(true), "{json}");
+        }
+        for json in ["false", "0", "-0.0", r#""""#, "[ ]", "{ }"] {
+            assert_eq!(truth(json), Some(false), "{json}");
+        }
+        assert_eq!(truth("null"), None);
+        assert_eq!(read_object("thing", "{}", |fields| Ok(fields.truth("a"))).unwrap(), None);
     }
 
     #[test]

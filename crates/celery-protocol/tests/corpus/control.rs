@@ -14,7 +14,8 @@ pub(crate) fn check_request(line: &Line) {
         return;
     };
     let json = body.to_json().unwrap();
-    let message = Message { body: json.clone().into(), ..checked.message };
+    let plain = envelope::plain_body(line, &checked.message);
+    let message = Message { body: plain.into(), ..checked.message };
     let request = ControlRequest::from_message(&message).unwrap_or_else(|error| panic!("{line}: {error}"));
     assert_eq!((&*request.method, request.clock > 0), (&*line.case, true), "{line}");
     assert_eq!(request.ticket.is_some(), line.case == "ping", "{line}");
@@ -31,7 +32,8 @@ pub(crate) fn check_reply(line: &Line) {
         return;
     };
     let json = body.to_json().unwrap();
-    let message = Message { body: json.clone().into(), ..checked.message };
+    let plain = envelope::plain_body(line, &checked.message);
+    let message = Message { body: plain.into(), ..checked.message };
     let reply = ControlReply::from_message(&message).unwrap_or_else(|error| panic!("{line}: {error}"));
     assert_eq!((&*reply.node, reply.ticket.as_deref()), ("w1@host", Some("the-ticket")), "{line}");
     same(line, &reply.encode_body(), &json);

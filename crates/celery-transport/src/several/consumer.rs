@@ -9,8 +9,8 @@ use tokio::{
 };
 
 use super::{
-    PATIENCE,
     part::{Event, Part, Request, Slot},
+    patience::PATIENCE,
 };
 use crate::{Consumer, Delivery, DeliveryTag, Error, Queue, Result};
 

@@ -12,23 +12,15 @@
 //!
 //! Protocol: each broker has a task that fetches (`part.rs`) and one that settles (`settling.rs`). They share nothing; the
 //! halves that the worker has talk to them through channels, and wait for a broker that does not answer no longer than
-//! [`PATIENCE`].
+//! [`PATIENCE`](patience::PATIENCE).
 
 mod acknowledger;
 mod consumer;
 mod driver;
 mod part;
+mod patience;
 mod publisher;
 mod settling;
 mod subscription;
 
-use std::time::Duration;
-
 pub use driver::Several;
-
-/// How long the others wait for a broker that does not answer.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// When a broker that is away is tried again, at first.
-const PAUSE: Duration = Duration::from_millis(50);
-/// And at most.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);

@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{LONGEST_PAUSE, PAUSE};
+use super::patience::{LONGEST_PAUSE, PAUSE};
 use crate::{Acknowledger, Consumer, Delivery, DeliveryTag, Error, Queue, Result, Transport};
 
 /// What the halves of a consumer share about one broker.

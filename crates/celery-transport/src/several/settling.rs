@@ -13,7 +13,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{LONGEST_PAUSE, PATIENCE, PAUSE, part::Slot};
+use super::{
+    part::Slot,
+    patience::{LONGEST_PAUSE, PATIENCE, PAUSE},
+};
 use crate::{Result, Settlement};
 
 /// How long the end waits for what is still to be settled.

@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use super::{LONGEST_PAUSE, PATIENCE, PAUSE};
+use super::patience::{LONGEST_PAUSE, PATIENCE, PAUSE};
 use crate::{Broadcast, Error, Result, Subscription, Transport};
 
 /// How many messages wait to be asked for.

@@ -6,7 +6,7 @@ use fred::types::{Key, Value};
 use tokio::{
     sync::{broadcast::error::RecvError, watch},
     task::JoinHandle,
-    time::{Instant, MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
 use super::{
@@ -22,6 +22,8 @@ use crate::{Error, Result};
 const LONGEST_TICK: Duration = Duration::from_secs(5);
 /// The longest time between two updates of the scores that stock workers go by.
 const LONGEST_RESCORE: Duration = Duration::from_secs(60);
+/// How long after the end of a lease it is looked.
+const A_MOMENT: Duration = Duration::from_millis(20);
 /// How long at least a renewal may take before the connection is suspect, however short the lease.
 const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -42,7 +44,7 @@ impl Lease {
             dead.send_replace(renewal.dead);
         }
         let tasks = [
-            tokio::spawn(renewing(Arc::clone(&session), dead)),
+            tokio::spawn(renewing(Arc::clone(&session), renewal.others, dead)),
             tokio::spawn(housekeeping(Arc::clone(&session), told)),
             tokio::spawn(parking::unparking(Arc::clone(&session))),
         ];
@@ -88,6 +90,8 @@ impl Drop for Lease {
 /// What a renewal found.
 struct Renewal {
     had_lease: bool,
+    /// For how long the lease of another lasts, the one that ends first.
+    others: Option<Duration>,
     /// Workers whose messages are to go back.
     dead: Vec<String>,
 }
@@ -110,7 +114,8 @@ async fn renew(session: &Session, held: &[Arc<str>]) -> Result<Renewal> {
     let had_lease = values.next().and_then(|value| value.as_i64()) == Some(1);
     let peers = values.next().and_then(|value| value.as_u64()).unwrap_or_default();
     session.set_peers(u32::try_from(peers).unwrap_or(u32::MAX));
-    Ok(Renewal { had_lease, dead: reply::strings(values) })
+    let others = values.next().and_then(|value| value.as_u64()).map(Duration::from_millis);
+    Ok(Renewal { had_lease, others, dead: reply::strings(values) })
 }
 
 fn say_if_lost(session: &Session, renewal: &Renewal) {
@@ -141,20 +146,19 @@ fn patience(session: &Session) -> Duration {
 /// not cost a live worker its lease.
 ///
 /// A renewal that has no answer at the next one's time makes the connection suspect: on a half-open one the lease would
-/// end before a command's own timeout has led to a new connection. And a new connection is a reason to renew at once.
-async fn renewing(session: Arc<Session>, dead: watch::Sender<Vec<String>>) {
+/// end before a command's own timeout has led to a new connection. And a new connection is a reason to renew at once; so is
+/// the end of another's lease, which is seldom sooner than the next tick: then its worker is dead.
+async fn renewing(session: Arc<Session>, mut others: Option<Duration>, dead: watch::Sender<Vec<String>>) {
     let options = &session.options;
     let tick = tick(&session);
     // Others on the same server may go by a shorter visibility timeout than ours.
     let rescore = (options.visibility_timeout.min(options.sorted_visibility) / 4).min(LONGEST_RESCORE);
-    let mut ticks = interval(tick);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks.tick().await;
     let mut reconnects = session.commands.reconnects();
     let mut rescored = Instant::now();
     loop {
+        let pause = others.take().map_or(tick, |others| (others + A_MOMENT).clamp(tick / 4, tick));
         tokio::select! {
-            _ = ticks.tick() => {}
+            () = sleep(pause) => {}
             // Many at once are as good as one; when the connection has ended, so has this.
             Ok(()) | Err(RecvError::Lagged(_)) = reconnects.recv() => {}
         }
@@ -166,6 +170,7 @@ async fn renewing(session: Arc<Session>, dead: watch::Sender<Vec<String>>) {
                     rescored = Instant::now();
                 }
                 say_if_lost(&session, &renewal);
+                others = renewal.others;
                 if !renewal.dead.is_empty() {
                     dead.send_replace(renewal.dead);
                 }

@@ -40,6 +40,16 @@
 //! What is taken leaves the queue, and its score in the index is kept minutes ahead, so the other kind of worker restores it
 //! only when no worker of ours is left. With a `valkey://` URL tasks are published into them; bindings stay sets.
 //!
+//! # Fanout exchanges
+//!
+//! A channel for kombu, and a stream under the same name for celery-redis-plus and celery-asyncio, `/{db}.<exchange>`. Both
+//! are heard on one connection; streams are written where something hints at their readers. See `streams.rs`.
+//!
+//! # Deliveries
+//!
+//! Counted in the header `x-delivery-count` of what comes from lists, and in `delivery_count` for sorted sets. What was
+//! delivered `delivery_limit` times goes to the list (or sorted set) of a dead-letter queue instead of its own: `dead.rs`.
+//!
 //! # What a task costs
 //!
 //! For a fetch of `n` messages from `q` queues with `p` priority steps, acknowledged in one batch:
@@ -50,9 +60,11 @@
 //! | fetch, sorted sets | 1 | the same, `ZREM`, and for each message `HMGET`, 2 `HSET`, `ZADD` |
 //! | settle, acks | 1 | `EVALSHA`, and for each 1000 messages `HMGET`, `ZREM`, 2 `HDEL`; for sorted sets 2 `ZREM`, `DEL`, `HDEL` |
 //! | settle, park | 1 | `EVALSHA`, `TIME`, and 5 for each message; `EVALSHA`, `TIME`, 2, and 5 for each message to let go of up to 512 |
-//! | settle, give back | 1 + 1 for each 128 | `HMGET`, `EVALSHA`, and 6 for each message |
+//! | settle, give back | 1 for each 1024, and 2 for each 128 or 4 MiB | `HSTRLEN` for each message; 2 `HMGET`, `EVALSHA`, `TIME`, and 6 for each message. For sorted sets one round trip more, with `HGET` for each message |
 //! | publish, default exchange | 1 | one `LPUSH` for each run of messages to the same list; into sorted sets `EVAL`, `TIME`, and 3 for each message |
 //! | publish, other exchanges | 2 | one `SMEMBERS` for each exchange before that |
+//! | publish, fanout | 1 | `PUBLISH`, and `XADD` where streams are read; else `EXISTS` every 30 s |
+//! | hear a stream | 1 for each 256 | `XREAD`, after an invalidation and every 30 s |
 //! | ask | 1 + 2 for each burst of replies | `PUBLISH`; `BRPOP` and `RPOP`; before and after it `EVALSHA` for the queue of replies |
 //! | idle | 1.1 a second | about 4 a second: every 5 s 9 commands for the lease, `q + 2` for what is due and 4 for what is parked; a `PING` every 2 s, an `EXISTS` every 10 s |
 //!

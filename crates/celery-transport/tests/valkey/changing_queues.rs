@@ -30,7 +30,7 @@ async fn from_the_next_fetch_on_exactly_these() {
     assert_eq!(names(&first), ["a", "c"]);
 
     consumer.consume_from(&queues(&["two", "three"])).await.unwrap();
-    tokio::time::timeout(Duration::from_millis(50), consumer.ready()).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(5), consumer.ready()).await.unwrap().unwrap();
     let second = consumer.fetch(9).await.unwrap();
     let mut tags = names(&second);
     tags.sort();

@@ -27,7 +27,7 @@ async fn a_dead_workers_messages_go_to_another() {
     drop(acknowledger);
     let died = Instant::now();
     let deliveries = fetch(&mut *alive, 3).await;
-    assert!(died.elapsed() < Duration::from_secs(4), "{:?}", died.elapsed());
+    assert!(died.elapsed() < Duration::from_secs(12), "{:?}", died.elapsed());
     assert_eq!(names(&deliveries), ["a", "b", "c"]);
     assert_eq!(marks(&deliveries), [true, true, true]);
     alive_acknowledger.settle(&acks(&deliveries)).await.unwrap();
@@ -99,19 +99,19 @@ async fn what_is_held_never_looks_old_to_a_stock_worker() {
     let client = server.client().await;
     push(&client, "celery", &["a", "b"]).await;
     let options =
-        json!({"visibility_timeout": 1, "unacked_restore_interval": 0.1, "unacked_restore_throttle": 1});
+        json!({"visibility_timeout": 3, "unacked_restore_interval": 0.1, "unacked_restore_throttle": 1});
     let (mut consumer, _acknowledger) = consume(&server, &["celery"], options.clone()).await;
     let (mut other, _other) = consume(&server, &["celery"], options).await;
     let deliveries = consumer.fetch(2).await.unwrap();
     let tags: Vec<&str> = deliveries.iter().map(|delivery| &*delivery.tag.0).collect();
     let taken = Instant::now();
-    while taken.elapsed() < Duration::from_millis(2500) {
+    while taken.elapsed() < Duration::from_secs(7) {
         let index: Vec<(String, f64)> =
             client.zrange("unacked_index", 0, -1, None, false, None, true).await.unwrap();
         assert_eq!(index.iter().map(|(tag, _)| tag.as_str()).collect::<Vec<_>>(), tags);
         let time: Vec<f64> = client_time(&client).await;
         let age = time[0] + time[1] / 1e6 - index[0].1;
-        assert!(age < 1.0, "{age}");
+        assert!(age < 3.0, "{age}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(other.fetch(1).await.unwrap().is_empty());

@@ -115,7 +115,7 @@ async fn a_dead_workers_messages_go_to_another() {
     drop((dead, acknowledger));
     let died = Instant::now();
     let mut deliveries = fetch(&mut *alive, 3).await;
-    assert!(died.elapsed() < Duration::from_secs(4), "{:?}", died.elapsed());
+    assert!(died.elapsed() < Duration::from_secs(12), "{:?}", died.elapsed());
     deliveries.sort_by_key(|delivery| delivery.rank);
     assert_eq!(names(&deliveries), [1, 2, 0].map(|index: usize| tags[index].clone()));
     assert_eq!(marks(&deliveries), [true, true, false]);

@@ -39,7 +39,8 @@ impl Sentinel {
         let first = Server::start_where(|_, _| arguments(&[])).await;
         let of = ["--replicaof".to_owned(), "127.0.0.1".to_owned(), first.port.to_string()];
         let mut second = Server::start_where(|_, _| arguments(&of)).await;
-        assert!(second.says(&["MASTER <-> REPLICA sync: Finished with success"]).await);
+        // Redis says MASTER, Valkey PRIMARY.
+        assert!(second.says(&["<-> REPLICA sync: Finished with success"]).await);
         let sentinel = Server::start_where(|_, folder| {
             let mut config = format!(
                 "sentinel monitor {NAME} 127.0.0.1 {} 1\n\

@@ -11,6 +11,9 @@ use std::{
 
 use fred::prelude::{Builder, Client, ClientLike, Config, ServerConfig};
 
+/// The environment variable that names another server than `redis-server`: that of Valkey, or of another version.
+const PROGRAM: &str = "CELERY_OXIDE_TEST_SERVER";
+
 /// In the folder of the server.
 const LOG: &str = "log";
 
@@ -153,7 +156,8 @@ fn spawn(port: u16, folder: &Path, arguments: &[String]) -> Child {
     // What an earlier server said is not about this one.
     let _ = std::fs::remove_file(folder.join(LOG));
     let port = port.to_string();
-    let mut command = Command::new("redis-server");
+    let program = std::env::var_os(PROGRAM).unwrap_or_else(|| "redis-server".into());
+    let mut command = Command::new(program);
     // A file with the configuration comes first.
     let (file, arguments) = match arguments {
         [file, arguments @ ..] if !file.starts_with("--") => (Some(file), arguments),

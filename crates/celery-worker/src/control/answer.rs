@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::{Ask, MOST_SCHEDULED};
 use crate::host::Host;
+use crate::report::log_command_error;
 use crate::{LamportClock, in_flight, python_repr};
 
 /// Answers requests. Cheap to clone.
@@ -71,7 +72,7 @@ impl Panel {
         let panel = self.clone();
         tokio::spawn(async move {
             let value = match asked {
-                Err(error) => Answer::Error(error).encode(),
+                Err(error) => raised(error),
                 Ok(asked) => panel.value(&request, asked).await,
             };
             panel.reply(request, value, broker).await;
@@ -97,9 +98,9 @@ impl Panel {
         }
         match self.ask_host(&request.method, request.arguments.get()).await {
             Some(Ok(value)) => value,
-            Some(Err(error)) => Answer::Error(error).encode(),
-            // As a dict that has no such key (`kombu/pidbox.py: Node._dispatch`).
-            None => Answer::Error(format!("KeyError({})", python_repr::string(&request.method))).encode(),
+            Some(Err(error)) => raised(error),
+            // As a dict that has no such key.
+            None => raised(format!("KeyError({})", python_repr::string(&request.method))),
         }
     }
 
@@ -114,12 +115,13 @@ impl Panel {
         }
         match self.ask_host(&request.method, request.arguments.get()).await {
             Some(Ok(value)) => value,
-            Some(Err(error)) => Answer::Error(error).encode(),
+            Some(Err(error)) => raised(error),
             None => value,
         }
     }
 
-    /// What the host adds to `stats`, and what the consumer counts.
+    /// What the host adds to `stats`, and what the transport counts. Not as `consumer`: there Flower looks for the broker,
+    /// since Celery 3 had it there.
     async fn with_host(&self, value: String) -> String {
         let Ok(mut stats) = Stats::decode(&value) else { return value };
         if let Some(Ok(text)) = self.ask_host("stats", "{}").await
@@ -140,7 +142,7 @@ impl Panel {
             "held": counted.held,
             "lease_timeout": counted.lease_timeout.map(|timeout| timeout.as_secs_f64()),
         });
-        stats.rest.extend(RawJson::new(counters.to_string()).ok().map(|json| ("consumer".to_owned(), json)));
+        stats.rest.extend(RawJson::new(counters.to_string()).ok().map(|json| ("transport".to_owned(), json)));
         stats.encode()
     }
 
@@ -182,4 +184,10 @@ impl Panel {
             Publication::new(&*reply_to.exchange, &*reply_to.routing_key, message).to_broker(broker);
         self.0.publisher.publish_all(&[publication]).await.map_err(|error| error.to_string())
     }
+}
+
+/// What is answered where upstream's handler raises.
+fn raised(error: String) -> String {
+    log_command_error(&error);
+    Answer::Error(error).encode()
 }

@@ -1,6 +1,6 @@
 //! Hearing requests.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use celery_protocol::control::ControlRequest;
 use celery_transport::Subscription;
@@ -42,14 +42,11 @@ pub(crate) async fn listen(panel: Panel, mut subscription: Box<dyn Subscription>
     }
 }
 
-/// Passes a request on that is meant for this worker and still waited for. `broker` is where it came from.
+/// Passes a request on that is meant for this worker, however late it comes (`kombu/pidbox.py: Node.handle_message`): its
+/// `expires` is a second after it was written, by a clock that may be ahead of or behind this one. `broker` is where it
+/// came from.
 async fn hear(panel: &Panel, request: ControlRequest, broker: usize) {
     panel.lamport().adjust(request.clock);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    if request.expires.is_some_and(|expires| expires < now) {
-        tracing::debug!("pidbox: {} came too late", request.method);
-        return;
-    }
     match request.is_for_with(panel.node(), matcher::matches) {
         Ok(true) => panel.take(request, broker).await,
         Ok(false) => {}

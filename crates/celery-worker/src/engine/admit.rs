@@ -65,11 +65,12 @@ impl Engine {
         self.executor.flush();
     }
 
-    /// Has the broker keep a task that is due far ahead, unless it is revoked. Received is what the worker will run that
-    /// has it when it is due.
+    /// Has the broker keep a task that is due far ahead, unless it is revoked. Monitors are told that it was received, or
+    /// nobody would see it in them; they are told again by the worker that has it when it is due.
     fn park(&mut self, due: SystemTime, admitted: Admitted) {
         let Some(admitted) = self.unless_revoked(admitted) else { return };
         log_parked(&admitted.in_flight, due);
+        self.events.received(&admitted.in_flight);
         self.parking.begin();
         self.settle(Settlement::Park { tag: admitted.in_flight.tag, due });
     }

@@ -9,6 +9,7 @@ use celery_protocol::event::Number;
 use celery_scheduler::RateLimit as Rate;
 
 use super::Engine;
+use crate::report::log_command_error;
 
 /// What a command came to: the text of `{"ok": …}` or of `{"error": …}`.
 type Done = Result<String, String>;
@@ -44,7 +45,11 @@ impl Engine {
             }
             // Nobody is elected here: an election is for the workers that take part.
             Command::Election(_) => return Some(String::from("null")),
-            Command::Autoscale(_) => Err(String::from("ValueError('Autoscale not enabled')")),
+            Command::Autoscale(_) => {
+                let error = String::from("ValueError('Autoscale not enabled')");
+                log_command_error(&error);
+                Err(error)
+            }
             Command::Shutdown => {
                 tracing::warn!("Got shutdown from remote");
                 self.shutdown.warm();

@@ -52,6 +52,8 @@ pub(crate) struct Engine {
     pub(crate) revoked: Revoked,
     pub(crate) consumed: Consumed,
     pub(crate) executor: Executor<Box<InFlight>>,
+    /// What is to be completed of retries when what they retry has ended: with the number of the retry.
+    pub(crate) early: Vec<(u32, Item)>,
     pub(crate) completer: mpsc::UnboundedSender<Item>,
     pub(crate) settler: mpsc::UnboundedSender<Settlement>,
     /// How many items the completer has not completed.

@@ -13,6 +13,7 @@ use crate::complete::Item;
 use crate::in_flight::{Admitted, InFlight};
 use crate::intake::{Reason, Refused};
 use crate::python_repr;
+use crate::report::log_command_error;
 use crate::revocation::{Revocation, revocation, stamp_values};
 
 impl Engine {
@@ -156,6 +157,10 @@ fn signal_number(signal: Option<&Signal>) -> Result<i32, String> {
         "PIPE" => SignalKind::pipe().as_raw_value(),
         "KILL" => 9,
         "ABRT" => 6,
-        _ => return Err(format!("KeyError({})", python_repr::string(name))),
+        _ => {
+            let error = format!("KeyError({})", python_repr::string(name));
+            log_command_error(&error);
+            return Err(error);
+        }
     })
 }

@@ -90,6 +90,10 @@ impl Engine {
                 self.complete(Item::Store { job: None, result });
             }
         }
+        // What they retry will not end.
+        for (_, item) in std::mem::take(&mut self.early) {
+            self.complete(item);
+        }
         Exit::Cold
     }
 

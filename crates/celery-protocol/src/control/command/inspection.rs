@@ -43,7 +43,7 @@ impl Registered {
     pub(super) fn read(fields: &mut Reader<'_, '_>) -> Result<Self, Error> {
         Ok(Self {
             taskinfoitems: fields.nullable("taskinfoitems", "a list of attributes")?.unwrap_or_default(),
-            builtins: fields.nullable("builtins", "true or false")?.unwrap_or_default(),
+            builtins: fields.truth("builtins").unwrap_or_default(),
         })
     }
 }

@@ -237,7 +237,7 @@ impl Command {
             }),
             "report" => ("report", |a| no_others(a, Self::Report)),
             "conf" | "dump_conf" => ("conf", |a| {
-                let with_defaults = a.nullable("with_defaults", "true or false")?.unwrap_or_default();
+                let with_defaults = a.truth("with_defaults").unwrap_or_default();
                 Ok(Self::Conf { with_defaults })
             }),
             "query_task" => {
@@ -249,9 +249,7 @@ impl Command {
             "stats" => ("stats", |_| Ok(Self::Stats)),
             "scheduled" | "dump_schedule" => ("scheduled", |_| Ok(Self::Scheduled)),
             "reserved" | "dump_reserved" => ("reserved", |_| Ok(Self::Reserved)),
-            "active" | "dump_active" => {
-                ("active", |a| Ok(Self::Active { safe: a.nullable("safe", "true or false")? }))
-            }
+            "active" | "dump_active" => ("active", |a| Ok(Self::Active { safe: a.truth("safe") })),
             "revoked" | "dump_revoked" => ("revoked", |_| Ok(Self::Revoked)),
             "registered" | "dump_tasks" => ("registered", |a| Registered::read(a).map(Self::Registered)),
             "objgraph" => ("objgraph", |a| {

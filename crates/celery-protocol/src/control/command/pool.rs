@@ -38,7 +38,7 @@ impl PoolRestart {
     pub(super) fn read(fields: &mut Reader<'_, '_>) -> Result<Self, Error> {
         Ok(Self {
             modules: fields.nullable("modules", "a list of module names")?,
-            reload: fields.nullable("reload", "true or false")?.unwrap_or_default(),
+            reload: fields.truth("reload").unwrap_or_default(),
         })
     }
 }

@@ -57,7 +57,7 @@ impl Revoke {
     pub(super) fn read(fields: &mut Reader<'_, '_>) -> Result<Self, Error> {
         Ok(Self {
             task_id: read_ids(fields)?,
-            terminate: fields.nullable("terminate", "true or false")?.unwrap_or_default(),
+            terminate: fields.truth("terminate").unwrap_or_default(),
             signal: fields.nullable("signal", SIGNAL)?,
         })
     }
@@ -79,7 +79,7 @@ impl RevokeByStampedHeaders {
         let headers = read_stamps(json);
         Ok(Self {
             headers: headers.ok_or(fields.invalid("headers", "an object of strings or lists of strings"))?,
-            terminate: fields.nullable("terminate", "true or false")?.unwrap_or_default(),
+            terminate: fields.truth("terminate").unwrap_or_default(),
             signal: fields.nullable("signal", SIGNAL)?,
         })
     }
@@ -156,10 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_sends_less() {
+    fn the_command_line_and_flower_send_less() {
         let read = |method, arguments| Command::decode(method, arguments);
         let Command::Revoke(revoke) = read("revoke", r#"{"task_id": ["a"]}"#).unwrap() else { panic!() };
         assert_eq!((revoke.terminate, revoke.signal), (false, None));
+        let Command::Revoke(flower) = read("revoke", r#"{"task_id": "a", "terminate": 1}"#).unwrap() else {
+            panic!()
+        };
+        assert!(flower.terminate);
         let stamps = read("revoke_by_stamped_headers", r#"{"headers": ["a=1", "b=2=3"]}"#).unwrap();
         let Command::RevokeByStampedHeaders(stamps) = stamps else { panic!() };
         assert_eq!(stamps.headers[1], ("b".to_owned(), OneOrMany::One("2".to_owned())));

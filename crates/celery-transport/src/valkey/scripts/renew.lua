@@ -9,7 +9,8 @@
 --       what was taken from a sorted set, 5 seconds that live workers need to come back after an outage,
 --       6.. delivery tags to re-score, oldest first
 -- Returns  1 if the worker had a lease, 0 if not; how many other workers with a lease have an id that begins as this one
---          does, up to the dash: those with the same queues; then the ids of up to 16 workers that are dead
+--          does, up to the dash: those with the same queues; milliseconds until the first lease of another ends if it is
+--          not renewed, or -1; then the ids of up to 16 workers that are dead
 --
 -- A worker whose lease has ended need not be dead: during an outage nobody can renew, and who is back first must not take
 -- the others for dead. So the key `steady` says what the server has heard from workers, whoever they are: since when one
@@ -62,13 +63,16 @@ for start = 6, #ARGV, CHUNK do
 end
 
 -- More than a few are as many as there can be, so not all are looked at.
-local others = redis.call('ZREVRANGEBYSCORE', KEYS[1], '+inf', at, 'LIMIT', 0, 200)
-local kind, peers = string.match(ARGV[1], '^[^-]*-'), 0
-for i = 1, #others do
-  if string.sub(others[i], 1, #kind) == kind and others[i] ~= ARGV[1] then peers = peers + 1 end
+local others = redis.call('ZRANGEBYSCORE', KEYS[1], at, '+inf', 'WITHSCORES', 'LIMIT', 0, 200)
+local kind, peers, first = string.match(ARGV[1], '^[^-]*-'), 0, -1
+for i = 1, #others, 2 do
+  if others[i] ~= ARGV[1] then
+    if first < 0 then first = math.ceil((tonumber(others[i + 1]) - at) * 1000) end
+    if string.sub(others[i], 1, #kind) == kind then peers = peers + 1 end
+  end
 end
 
-local reply = {had and 1 or 0, peers}
+local reply = {had and 1 or 0, peers, first}
 local ended = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', at - since >= PATIENCE and at or before, 'LIMIT', 0, 16)
 for i = 1, #ended do reply[#reply + 1] = ended[i] end
 return reply
