@@ -67,6 +67,9 @@ fn many_tasks_share_a_round_trip() -> Result<()> {
     let trips = trips("tasks.noop", &["--loop-concurrency=1000"])?;
     let most = TASKS / TOGETHER;
     ensure!((1..=most).contains(&trips.fetch), "{trips:?} for {TASKS} tasks");
-    ensure!((1..=most).contains(&trips.settle) && (1..=most).contains(&trips.store), "{trips:?} for {TASKS} tasks");
+    ensure!(
+        (1..=most).contains(&trips.settle) && (1..=most).contains(&trips.store),
+        "{trips:?} for {TASKS} tasks"
+    );
     Ok(())
 }

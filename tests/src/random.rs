@@ -92,7 +92,7 @@ fn run(
         ("TWINS".to_owned(), twins.to_owned()),
     ];
     let folder = paths::app("random");
-    let spec = WorkerSpec::new(venv.clone(), &folder).front(front).log_level(Some("WARNING")).args(options);
+    let spec = WorkerSpec::new(venv.clone(), &folder).front(front).args(options);
     let spec = environment.iter().fold(spec, |spec, (name, value)| spec.env(name, value));
     let _worker = spec.start()?;
     let mut client = Client::start(venv, &folder, &environment)?;

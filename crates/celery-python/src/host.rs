@@ -104,10 +104,12 @@ impl Host for Port {
     }
 
     async fn conclude(&self, ending: Ending) -> Conclusion {
+        let followed = matches!(ending.how, How::Succeeded(_));
         match self.call(Lane::Endings, Call::Conclude(ending)).await {
-            Ok(Some(_)) => Conclusion::Stored,
-            Ok(None) => Conclusion::NotStored,
-            Err(failure) => failure_of(&failure).map_or(Conclusion::NotStored, Conclusion::Failed),
+            Ok(Some(children)) if followed => Conclusion::Sent(children),
+            Ok(Some(_)) => Conclusion::Done,
+            Ok(None) => Conclusion::NotDone,
+            Err(failure) => failure_of(&failure).map_or(Conclusion::NotDone, Conclusion::Failed),
         }
     }
 }
@@ -174,7 +176,7 @@ impl HostPort {
     }
 }
 
-/// A task that ended without having run to its end.
+/// A task that ended, and of which Python has something to do.
 #[pyclass(frozen, module = "celery_oxide._engine")]
 pub struct Ended {
     ending: Ending,
@@ -201,8 +203,9 @@ impl Ended {
         self.ending.store
     }
 
-    /// `("timed out", seconds, None)`, `("revoked", reason, signal)`, `("succeeded", value, children)`, both JSON,
-    /// `("counted", value, None)` or `("not registered", None, None)`.
+    /// `("timed out", seconds, None)`, `("revoked", reason, signal)`, `("succeeded", value, None)` and
+    /// `("counted", value, None)` with JSON, `("refused", reason, None)`, `("body refused", reason, None)` or
+    /// `("not registered", None, None)`.
     #[getter]
     fn how(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let how = match &self.ending.how {
@@ -212,9 +215,9 @@ impl Ended {
             How::Revoked(reason, signal) => {
                 ("revoked", reason.as_str(), *signal).into_pyobject(py)?.into_any()
             }
-            How::Succeeded(value, children) => {
-                ("succeeded", text(value), children.as_deref()).into_pyobject(py)?.into_any()
-            }
+            How::Succeeded(value) => ("succeeded", text(value), None::<i32>).into_pyobject(py)?.into_any(),
+            How::Refused(reason) => ("refused", reason, None::<i32>).into_pyobject(py)?.into_any(),
+            How::BodyRefused(reason) => ("body refused", reason, None::<i32>).into_pyobject(py)?.into_any(),
             How::Counted(value) => ("counted", text(value), None::<i32>).into_pyobject(py)?.into_any(),
             _ => ("not registered", None::<i32>, None::<i32>).into_pyobject(py)?.into_any(),
         };

@@ -159,7 +159,8 @@ impl Settings {
         config.soft_shutdown_on_idle = self.soft_shutdown_on_idle;
         config.max_stuck = self.max_stuck;
         config.log_values = self.loglevel <= LogLevel::Info;
-        config.following = self.following.as_ref().map(|following| Arc::new(following.known(&config.known_queues)));
+        config.following =
+            self.following.as_ref().map(|following| Arc::new(following.known(&config.known_queues)));
         Ok(config)
     }
 

@@ -23,12 +23,10 @@ use celery_results::{ResultBackend, StoreResult};
 use celery_scheduler::Clock;
 use celery_transport::{Acknowledger, Settlement};
 use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 
 pub(crate) use self::following::Stage;
-use self::following::{Following, value};
+use self::following::{Concluding, Following, add_children, value};
 use crate::events::Dispatcher;
 use crate::follow::Follower;
 use crate::host::{Conclusion, Ending, Host, How};
@@ -72,9 +70,20 @@ impl Item {
 
     /// What the host made of it.
     fn concluded(mut self, conclusion: Conclusion) -> Self {
-        let stored = !matches!(conclusion, Conclusion::NotStored);
-        if let (Self::Ended { outcome, .. }, Conclusion::Failed(failure)) = (&mut self, conclusion) {
-            *outcome = Outcome::Failed(*failure);
+        let stored = !matches!(conclusion, Conclusion::NotDone);
+        if let Self::Ended { outcome, stage, .. } = &mut self {
+            match (conclusion, &*stage) {
+                (Conclusion::Sent(children), Stage::Odd) => {
+                    if let Outcome::Succeeded(success) = outcome {
+                        add_children(success, &children);
+                    }
+                    *stage = Stage::Sent;
+                    return self;
+                }
+                (Conclusion::Failed(failure), _) => *outcome = Outcome::Failed(*failure),
+                (Conclusion::NotDone, Stage::Odd) => *outcome = publication_refused("the app did not answer"),
+                _ => {}
+            }
         }
         Self::Concluded { item: Box::new(self), stored }
     }
@@ -133,7 +142,7 @@ impl Completer {
     pub(crate) async fn run(mut self) {
         let mut came = Vec::with_capacity(BURST);
         let mut parked = Vec::new();
-        let mut concluding: FuturesUnordered<BoxFuture<'static, Item>> = FuturesUnordered::new();
+        let mut concluding = Concluding::new();
         let mut open = true;
         while open || !parked.is_empty() || !concluding.is_empty() {
             let mut burst = Burst::default();
@@ -148,7 +157,10 @@ impl Completer {
                 if pending || (!held.is_empty() && item.task_id().is_some_and(|id| held.contains(id))) {
                     held.extend(item.task_id().map(str::to_owned));
                     parked.push(item);
-                } else if let Some((host, ending)) = self.ending(&item) {
+                    continue;
+                }
+                let item = self.with_refusal(item);
+                if let Some((host, ending)) = self.ending(&item) {
                     concluding.push(Box::pin(async move { item.concluded(host.conclude(ending).await) }));
                 } else if item.is_followed() {
                     burst.following.begin(item);
@@ -172,6 +184,24 @@ impl Completer {
         }
     }
 
+    /// What the broker's refusal of something published makes of an item: the task fails, or the chord it completed does.
+    fn with_refusal(&self, mut item: Item) -> Item {
+        if let Item::Ended { job, outcome, stage, .. } = &mut item
+            && let Some(reason) = self.outbox.take_refusal(*job)
+        {
+            match (&*stage, &*outcome) {
+                (Stage::New | Stage::Sent, Outcome::Succeeded(_) | Outcome::Retried { .. }) => {
+                    *outcome = publication_refused(&reason);
+                    *stage = Stage::Refused(reason);
+                }
+                (Stage::Body(claim), _) => *stage = Stage::BodyRefused(claim.clone(), reason),
+                // It has failed already, and the refusal is in the log.
+                _ => {}
+            }
+        }
+        item
+    }
+
     /// What the host has to conclude: a task that did not run to its end and that others wait for, or of which only the
     /// host can tell.
     fn ending(&self, item: &Item) -> Option<(Arc<dyn Host>, Ending)> {
@@ -187,15 +217,15 @@ impl Completer {
                 (refused.message.as_ref()?, refused.headers.as_ref()?, refused.spec.as_ref(), how)
             }
             Item::Ended { in_flight, outcome, stage, .. } => {
-                let how = match outcome {
-                    Outcome::Succeeded(success) if *stage == Stage::Odd => {
-                        How::Succeeded(success.result.clone(), success.children.clone())
+                let how = match (outcome, stage) {
+                    (Outcome::Succeeded(success), Stage::Odd) => How::Succeeded(success.result.clone()),
+                    (Outcome::Succeeded(success), Stage::OddChord) => How::Counted(success.result.clone()),
+                    (_, Stage::BodyRefused(_, reason)) => How::BodyRefused(reason.clone()),
+                    (_, Stage::Refused(reason)) => How::Refused(reason.clone()),
+                    (Outcome::TimedOut { limit }, _) => How::TimedOut(*limit),
+                    (Outcome::Terminated { signal }, _) => {
+                        How::Revoked(RevokedReason::Terminated, Some(*signal))
                     }
-                    Outcome::Succeeded(success) if *stage == Stage::OddChord => {
-                        How::Counted(success.result.clone())
-                    }
-                    Outcome::TimedOut { limit } => How::TimedOut(*limit),
-                    Outcome::Terminated { signal } => How::Revoked(RevokedReason::Terminated, Some(*signal)),
                     _ => return None,
                 };
                 (&in_flight.message, &in_flight.headers, Some(&in_flight.spec), how)
@@ -203,15 +233,15 @@ impl Completer {
             Item::Store { .. } | Item::Concluded { .. } => return None,
         };
         let followed = || in_flight::body(message).is_none_or(|body| !body.embed.is_empty());
-        if spec.is_some_and(|spec| !spec.concluded_by_host) && !followed() {
+        let whole = spec.is_none_or(|spec| spec.concluded_by_host) && !matches!(how, How::Refused(_));
+        if !whole && !followed() {
             return None;
         }
         let ignores = match spec {
             Some(spec) => spec.ignores(headers.ignore_result),
             None => headers.ignore_result.unwrap_or_default(),
         };
-        let is_error = !matches!(how, How::Succeeded(..) | How::Counted(_));
-        let store = !ignores || (is_error && spec.is_some_and(|spec| spec.store_errors_even_if_ignored));
+        let store = !ignores || spec.is_some_and(|spec| spec.store_errors_even_if_ignored);
         let ending = Ending::new(item.job(), &*headers.task, &*headers.id, Arc::clone(message), store, how);
         Some((Arc::clone(host), ending))
     }
@@ -226,16 +256,22 @@ impl Completer {
             Item::Store { job: Some(job), .. } if self.outbox.is_refused(job) => {}
             Item::Store { result, .. } => burst.store.push(result),
             Item::Refused(refused) => self.refuse(refused, stored, burst),
-            Item::Ended { job, in_flight, outcome, stage: Stage::Body(claim) } => {
-                burst.following.end(*claim);
-                self.finish(job, in_flight, outcome, burst);
-            }
-            Item::Ended { job, in_flight, outcome, stage: Stage::OddChord | Stage::Done } => {
-                self.finish(job, in_flight, outcome, burst);
-            }
-            Item::Ended { job, in_flight, outcome, stage } => {
-                self.end(job, in_flight, outcome, &stage, stored, burst);
-            }
+            Item::Ended { job, in_flight, outcome, stage } => match stage {
+                Stage::Body(claim) | Stage::BodyRefused(claim, _) => {
+                    burst.following.end(*claim);
+                    self.finish(in_flight, outcome, burst);
+                }
+                Stage::Stored => self.count_or_finish(job, in_flight, outcome, burst),
+                Stage::OddChord | Stage::Done => self.finish(in_flight, outcome, burst),
+                Stage::New | Stage::Odd | Stage::Refused(_) => {
+                    self.store_end(&in_flight, &outcome, stored, burst);
+                    self.finish(in_flight, outcome, burst);
+                }
+                Stage::Sent => {
+                    self.store_end(&in_flight, &outcome, stored, burst);
+                    self.count_or_finish(job, in_flight, outcome, burst);
+                }
+            },
             // Nobody concludes twice.
             Item::Concluded { .. } => {}
         }
@@ -252,39 +288,29 @@ impl Completer {
         burst.told.push(Told::Refused(refused));
     }
 
-    fn end(
-        &self,
-        job: JobId,
-        in_flight: Box<InFlight>,
-        outcome: Outcome,
-        stage: &Stage,
-        stored: bool,
-        burst: &mut Burst,
-    ) {
-        let outcome = match (self.outbox.take_refusal(job), outcome) {
-            (Some(reason), Outcome::Succeeded(_) | Outcome::Retried { .. }) => publication_refused(&reason),
-            (_, outcome) => outcome,
-        };
-        log_ended(&in_flight, &outcome);
+    fn store_end(&self, in_flight: &InFlight, outcome: &Outcome, stored: bool, burst: &mut Burst) {
+        log_ended(in_flight, outcome);
         if !stored {
-            burst.store.extend(self.reporter.outcome(&in_flight, &outcome, self.clock.now()));
+            burst.store.extend(self.reporter.outcome(in_flight, outcome, self.clock.now()));
         }
-        if let (Stage::Sent, Some(follower), Outcome::Succeeded(success)) = (stage, &self.follower, &outcome)
-            && self.results.is_some()
+    }
+
+    /// Has the part of a chord counted that the task is, if it is one, once the burst is stored.
+    fn count_or_finish(&self, job: JobId, in_flight: Box<InFlight>, outcome: Outcome, burst: &mut Burst) {
+        if let (Some(follower), Some(_), Outcome::Succeeded(success)) =
+            (&self.follower, &self.results, &outcome)
             && let Some((part, claim)) = follower.part(&in_flight, value(success))
         {
-            let stage = Stage::Sent;
             burst.items -= 1;
+            let stage = Stage::Stored;
             burst.following.count(part, claim, Item::Ended { job, in_flight, outcome, stage });
-            return;
+        } else {
+            self.finish(in_flight, outcome, burst);
         }
-        self.finish(job, in_flight, outcome, burst);
     }
 
     /// Settles the message of a task that is done with, and has it told of.
-    fn finish(&self, job: JobId, in_flight: Box<InFlight>, outcome: Outcome, burst: &mut Burst) {
-        // What follows it may have been refused after its result was stored: it is said in the log.
-        let _ = self.outbox.take_refusal(job);
+    fn finish(&self, in_flight: Box<InFlight>, outcome: Outcome, burst: &mut Burst) {
         if !in_flight.acked {
             burst.settle.push(settlement(&in_flight, &outcome));
         }

@@ -27,13 +27,11 @@ pub trait Host: Send + Sync + Debug {
         let _ = (index, lag);
     }
 
-    /// Concludes a task that ended without having run to its end, as upstream's parent process does: chords and chains
-    /// are told, error links called, hooks and signals. And one that succeeded, when what follows it can only be sent by
-    /// the app.
+    /// Does for a task that ended what only the app can do: [`How`] says what.
     async fn conclude(&self, ending: Ending) -> Conclusion;
 }
 
-/// A task that ended without having run to its end.
+/// A task that ended, and of which the host has something to do.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Ending {
@@ -55,11 +53,13 @@ pub struct Ending {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Conclusion {
-    /// Its state is stored.
-    Stored,
-    /// Its state is to be stored by the worker.
-    NotStored,
-    /// What follows it could not be sent, and it is stored as failed.
+    /// It is done, and the state of the task, if it has to be stored, is.
+    Done,
+    /// It could not be done. The state of the task is to be stored by the worker.
+    NotDone,
+    /// What follows it is published, which gave it these children more, a JSON list.
+    Sent(String),
+    /// What follows it could not be sent, and it is told as failed.
     Failed(Box<Failure>),
 }
 
@@ -73,11 +73,15 @@ pub enum How {
     Revoked(RevokedReason, Option<i32>),
     /// No such task is registered.
     NotRegistered,
-    /// It succeeded with this value, JSON, and sent these tasks, a JSON list, itself. What follows it is sent as the app
-    /// sends it, and its result stored.
-    Succeeded(Bytes, Option<String>),
+    /// It succeeded with this value, JSON. What follows it is sent as the app sends it; its result is stored by the worker
+    /// after that.
+    Succeeded(Bytes),
     /// It succeeded with this value, JSON, and its result is stored: its part of a chord is counted.
     Counted(Bytes),
+    /// The broker refused, for this reason, something that it published or that follows it: it fails.
+    Refused(String),
+    /// It completed a chord, and the broker refused the body for this reason: the chord fails.
+    BodyRefused(String),
 }
 
 impl Ending {

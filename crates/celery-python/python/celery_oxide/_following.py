@@ -57,7 +57,7 @@ def leaves_to_engine(job: Any) -> bool:
     """Say whether the engine is to send what follows the task of *job*, with nothing else around its body."""
     if not job.follows or any(signal.receivers for signal in _SIGNALS):
         return False
-    return (_COUNTS_CHORDS or not job.embed["chord"]) and job.entry.is_plain()
+    return (_COUNTS_CHORDS or not job.embed.get("chord")) and job.entry.is_plain()
 
 
 def settings(app: Any, entries: list[Entry]) -> dict[str, Any] | None:

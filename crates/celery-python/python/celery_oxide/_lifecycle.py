@@ -277,7 +277,7 @@ async def _after_success(
 async def _failed(job: Any, request: Any, error: BaseException, mode: Mode) -> str:
     """Store the failure or the retry, and call its hooks (``celery/app/trace.py: TraceInfo``)."""
     entry, task = job.entry, job.entry.task
-    wanted = wants_error(task, request)
+    wanted = _wants_error(task, request)
     text = _payload.traceback_text(error)
     if isinstance(error, Retry):
         if entry.delegated and wanted:
@@ -297,8 +297,7 @@ async def _failed(job: Any, request: Any, error: BaseException, mode: Mode) -> s
     return state
 
 
-def wants_error(task: Any, request: Any) -> bool:
-    """Say whether a failure of the task is stored."""
+def _wants_error(task: Any, request: Any) -> bool:
     return bool(task.store_errors_even_if_ignored or not ignores_result(task, request))
 
 
@@ -309,7 +308,7 @@ async def _fail_for_good(job: Any, error: Reject, mode: Mode) -> None:
     """
     request = job.context
     try:
-        await _mark_failed(job, request, error, None, wants_error(job.entry.task, request), mode)
+        await _mark_failed(job, request, error, None, _wants_error(job.entry.task, request), mode)
         _send_failure(job, request, error)
     except Exception as again:  # noqa: BLE001
         logger.exception("Task %s[%s]: storing its rejection failed: %r", job.entry.task.name, request.id, again)

@@ -79,6 +79,7 @@ def collect(
     rust_results = rust_keeps_results(app)
     names = sorted(app.tasks)
     entries = [Entry(app.tasks[name], rust_results) for name in names]
+    following = _following.settings(app, entries) if rust_results else None
     loglevel = options.get("loglevel") or "WARNING"
     settings = {
         "hostname": hostname,
@@ -110,10 +111,10 @@ def collect(
         "logfile": options.get("logfile"),
         "no_color": bool(options.get("no_color")),
         "queues": [_queue(queue) for queue in app.amqp.queues.consume_from.values()],
-        "tasks": [_task(entry, conf, options) for entry in entries],
+        "tasks": [_task(entry, conf, options, following is not None) for entry in entries],
         **_pools(conf, options),
         **_control(app, options),
-        "following": _following.settings(app, entries) if rust_results else None,
+        "following": following,
         "revoked": revoked,
         "clock": app.clock.value,
     }
@@ -219,7 +220,7 @@ def _queue(queue: Any) -> dict[str, str]:
     }
 
 
-def _task(entry: Entry, conf: Any, options: dict[str, Any]) -> dict[str, Any]:
+def _task(entry: Entry, conf: Any, options: dict[str, Any], follows: bool) -> dict[str, Any]:
     task = entry.task
     both = conf.get("task_acks_on_failure_or_timeout")
     either = _first(getattr(task, "acks_on_failure_or_timeout", None), both, True)
@@ -238,7 +239,7 @@ def _task(entry: Entry, conf: Any, options: dict[str, Any]) -> dict[str, Any]:
         "rate_limit": None if conf.worker_disable_rate_limits or not task.rate_limit else str(task.rate_limit),
         "send_events": bool(task.send_events),
         "concluded_by_host": _is_concluded_by_host(entry),
-        "follows": entry.stores and not entry.delegated and bool(task.trail),
+        "follows": follows and entry.stores and not entry.delegated and bool(task.trail),
     }
 
 

@@ -29,7 +29,9 @@ impl Counts {
         let bytes = ["total_net_input_bytes", "total_net_output_bytes"].map(number);
         let mut counts = Self { trips: 0, commands: 0, bytes };
         for line in section("commandstats").await.lines() {
-            let Some((name, rest)) = line.strip_prefix("cmdstat_").and_then(|line| line.split_once(":calls=")) else {
+            let Some((name, rest)) =
+                line.strip_prefix("cmdstat_").and_then(|line| line.split_once(":calls="))
+            else {
                 continue;
             };
             let calls: u64 = rest.split(',').next().unwrap().parse().unwrap();
@@ -67,7 +69,8 @@ impl Counts {
 async fn a_full_fetch_and_its_acknowledgement() {
     let server = Server::start().await;
     let client = server.client().await;
-    let tags: Vec<String> = (0..MESSAGES).map(|number| format!("fd6c903e-7c1b-40d0-986e-{number:012}")).collect();
+    let tags: Vec<String> =
+        (0..MESSAGES).map(|number| format!("fd6c903e-7c1b-40d0-986e-{number:012}")).collect();
     push(&client, "celery", &tags.iter().map(String::as_str).collect::<Vec<_>>()).await;
     // No renewal falls into the measurement.
     let (mut consumer, acknowledger) = consume(&server, &["celery"], json!({"lease_timeout": 3600})).await;
@@ -88,7 +91,15 @@ async fn a_full_fetch_and_its_acknowledgement() {
         let each = |count: u64| count as f64 / MESSAGES as f64;
         // What is due and what is parked may be looked for meanwhile.
         assert!(each(counts.commands) < 0.15, "{what}: {} commands a task", each(counts.commands));
-        assert!(each(counts.bytes[0]) < sent as f64, "{what}: {} bytes a task to the server", each(counts.bytes[0]));
-        assert!(each(counts.bytes[1]) < received as f64, "{what}: {} bytes a task from it", each(counts.bytes[1]));
+        assert!(
+            each(counts.bytes[0]) < sent as f64,
+            "{what}: {} bytes a task to the server",
+            each(counts.bytes[0])
+        );
+        assert!(
+            each(counts.bytes[1]) < received as f64,
+            "{what}: {} bytes a task from it",
+            each(counts.bytes[1])
+        );
     }
 }

@@ -4,19 +4,24 @@
 //! broker has everything. Then the result is stored, and after it the part of a chord is counted. Whoever counts the last
 //! part has the claim to send the body, puts the item aside until the broker has that, and ends the chord; the message of
 //! the task is settled last. So a crash in between makes the task run again rather than lose what follows it, if it is
-//! acknowledged late. What this worker cannot send as the app would is left to the host.
+//! acknowledged late. Such a task may find a claim that whoever crashed had: it waits until that is through or runs out.
+//! What this worker cannot send as the app would is left to the host, and what the broker refuses fails the task.
 //!
 //! Round trips per burst, each only if there is something for it: one for the sizes of new chords, one to count parts, one
 //! to read those of complete chords, one to end these.
 
+use std::time::Duration;
+
 use celery_executor::{Outcome, Success};
 use celery_protocol::result::{ChordProgress, ResultTree};
 use celery_results::{ChordMembers, ChordPart, ResultBackend};
+use celery_transport::Settlement;
 use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::FuturesUnordered;
 
 use super::{Burst, Completer, Item};
 use crate::follow::{Claim, Odd, Sending, WHILE_SENDING};
+use crate::host::Conclusion;
 use crate::outbox::Away;
 
 /// How far what follows a task has come.
@@ -25,17 +30,26 @@ pub(crate) enum Stage {
     /// Nothing was done about it.
     #[default]
     New,
-    /// It is left to the host, and with it storing the result.
+    /// It is left to the host.
     Odd,
     /// It is sent. The result is not stored.
     Sent,
+    /// The broker refused it, or something that the task published, for this reason: the task failed.
+    Refused(String),
+    /// The result is stored. The part of the chord, if it is one, is not counted.
+    Stored,
     /// The result is stored. Counting the part of the chord is left to the host.
     OddChord,
     /// The result is stored, and the body of the chord is on its way.
     Body(Box<Claim>),
+    /// The result is stored, and the broker refused the body of the chord for this reason.
+    BodyRefused(Box<Claim>, String),
     /// The result is stored, and nothing else is to be sent.
     Done,
 }
+
+/// How long to wait before a part is counted again whose chord somebody else completes.
+const CLAIM_PAUSE: Duration = Duration::from_secs(1);
 
 /// What of a burst is to be followed.
 #[derive(Default)]
@@ -69,7 +83,8 @@ impl Following {
     }
 }
 
-type Concluding = FuturesUnordered<BoxFuture<'static, Item>>;
+/// What the host concludes, and what waits for others.
+pub(super) type Concluding = FuturesUnordered<BoxFuture<'static, Item>>;
 
 impl Completer {
     /// Sends the links and the next steps of the tasks that have ended.
@@ -101,28 +116,29 @@ impl Completer {
         }
     }
 
-    fn following(&mut self, item: &mut Item) -> Result<Sending, Odd> {
+    fn following(&self, item: &mut Item) -> Result<Sending, Odd> {
         let now = self.clock.now();
-        let follower = self.follower.as_mut().ok_or_else(|| Odd("nothing can be sent from here".to_owned()))?;
+        let follower = self.follower.as_ref().ok_or_else(nothing_known)?;
         let Item::Ended { in_flight, outcome: Outcome::Succeeded(success), stage, .. } = item else {
             return Ok(Sending::default());
         };
         let sending = follower.after(in_flight, value(success), now)?;
-        add_children(success, &sending.children);
+        let children = sending.children.iter().map(ResultTree::encode).collect::<Vec<_>>().join(", ");
+        add_children(success, &format!("[{children}]"));
         *stage = Stage::Sent;
         Ok(sending)
     }
 
     /// Gives messages to the outbox, and puts the item aside until the broker has them.
-    fn send_and_wait(&self, item: Item, sending: Sending, parked: &mut Vec<Item>, burst: &mut Burst) {
-        if sending.publications.is_empty() {
-            self.complete(item, burst);
-            return;
+    fn send_and_wait(&mut self, item: Item, sending: Sending, parked: &mut Vec<Item>, burst: &mut Burst) {
+        match (item.job(), &mut self.follower) {
+            (Some(job), Some(follower)) if !sending.publications.is_empty() => {
+                let queues = follower.not_declared(sending.queues);
+                self.outbox.follow(job, queues, sending.publications);
+                parked.push(item);
+            }
+            _ => self.complete(item, burst),
         }
-        if let Some(job) = item.job() {
-            self.outbox.follow(job, sending.queues, sending.publications);
-        }
-        parked.push(item);
     }
 
     /// Tells the result store what it has to know before the parts of chords can end.
@@ -153,6 +169,9 @@ impl Completer {
         for (part, progress) in parts.into_iter().zip(progress) {
             match progress {
                 Some(ChordProgress::Complete { .. }) => complete.push(part),
+                Some(ChordProgress::Claimed { .. }) if part.item.may_come_again() => {
+                    self.wait_for_claim(part.item, concluding, burst);
+                }
                 _ => self.complete(part.item.at(Stage::Done), burst),
             }
         }
@@ -192,12 +211,26 @@ impl Completer {
     }
 
     /// What sending the body of a complete chord comes to.
-    fn body(&mut self, members: &ChordMembers, item: &Item) -> Result<Sending, Odd> {
+    fn body(&self, members: &ChordMembers, item: &Item) -> Result<Sending, Odd> {
         let now = self.clock.now();
-        match (self.follower.as_mut(), item) {
+        match (&self.follower, item) {
             (Some(follower), Item::Ended { in_flight, .. }) => follower.body(in_flight, members, now),
-            _ => Err(Odd("nothing can be sent from here".to_owned())),
+            _ => Err(nothing_known()),
         }
+    }
+
+    /// Counts the part again later: somebody has the claim to send the body, and may have died with it. A worker that ends
+    /// leaves it to whoever gets the message then.
+    fn wait_for_claim(&self, item: Item, concluding: &mut Concluding, burst: &mut Burst) {
+        if let (true, Item::Ended { in_flight, .. }) = (self.items.is_closed(), &item) {
+            burst.items += 1;
+            burst.settle.push(Settlement::Requeue(in_flight.tag.clone()));
+            return;
+        }
+        concluding.push(Box::pin(async move {
+            tokio::time::sleep(CLAIM_PAUSE).await;
+            item.at(Stage::Stored)
+        }));
     }
 
     fn leave_to_host(&self, item: Item, stage: Stage, concluding: &mut Concluding, burst: &mut Burst) {
@@ -208,7 +241,7 @@ impl Completer {
             }
             None => {
                 tracing::error!("What follows a task was not sent: there is nobody to leave it to");
-                self.complete(item, burst);
+                self.complete(item.concluded(Conclusion::NotDone), burst);
             }
         }
     }
@@ -221,6 +254,11 @@ impl Item {
             return false;
         };
         success.follow
+    }
+
+    /// Whether its message is still there, should this worker die.
+    fn may_come_again(&self) -> bool {
+        matches!(self, Self::Ended { in_flight, .. } if !in_flight.acked)
     }
 
     /// The same task, so far.
@@ -237,16 +275,19 @@ pub(super) fn value(success: &Success) -> &str {
     std::str::from_utf8(&success.result).unwrap_or("null")
 }
 
-/// Adds to the children that a task has: those that it sent itself come first.
-fn add_children(success: &mut Success, more: &[ResultTree]) {
-    if more.is_empty() {
-        return;
+/// Adds a JSON list to the children that a task has: those that it sent itself come first.
+pub(super) fn add_children(success: &mut Success, more: &str) {
+    let inner =
+        |list: &str| list.strip_prefix('[').and_then(|list| list.strip_suffix(']')).map(str::to_owned);
+    let own = success.children.as_deref().and_then(inner);
+    let both: Vec<String> = own.into_iter().chain(inner(more)).filter(|list| !list.is_empty()).collect();
+    if !both.is_empty() {
+        success.children = Some(format!("[{}]", both.join(", ")));
     }
-    let more = more.iter().map(ResultTree::encode).collect::<Vec<_>>().join(", ");
-    success.children = Some(match success.children.as_deref().and_then(|own| own.strip_suffix(']')) {
-        None | Some("[") => format!("[{more}]"),
-        Some(own) => format!("{own}, {more}]"),
-    });
+}
+
+fn nothing_known() -> Odd {
+    Odd("nothing can be sent from here".to_owned())
 }
 
 /// Counts parts, and again what a lost connection swallowed: a part counts once. `None` for what the store refuses.

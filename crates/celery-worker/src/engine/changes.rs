@@ -72,7 +72,10 @@ impl Engine {
                         self.credit.give_back(in_flight.spec.kind);
                     }
                     let retries = in_flight.headers.retries;
-                    self.complete_in_turn(retries, Item::Ended { job, in_flight, outcome, stage: Stage::New });
+                    self.complete_in_turn(
+                        retries,
+                        Item::Ended { job, in_flight, outcome, stage: Stage::New },
+                    );
                 }
                 _ => {}
             }

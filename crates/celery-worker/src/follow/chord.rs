@@ -41,7 +41,7 @@ impl Follower {
 
     /// The body of a chord that `in_flight` completed. What has a failed part, or groups in its header, is the host's.
     pub(crate) fn body(
-        &mut self,
+        &self,
         in_flight: &InFlight,
         members: &ChordMembers,
         now: SystemTime,
@@ -61,7 +61,7 @@ impl Follower {
         let chord = Signature::from_value(signatures::plain(body.embed.chord.unwrap_or_default())?)?;
         let mut sending = Sending::default();
         let args = [Value::List(results)];
-        self.apply(&chord, &args, Options::default(), &in_flight.headers, now, &mut sending)?;
+        self.apply(&chord, &args, Options::default(), in_flight, now, &mut sending)?;
         Ok(sending)
     }
 }

@@ -33,7 +33,7 @@ pub(crate) struct Sending {
     pub(crate) sizes: Vec<(String, u64)>,
     /// Groups that the result store is to keep.
     pub(crate) groups: Vec<(String, Bytes)>,
-    /// Queues that are to be declared before.
+    /// Queues that are used.
     pub(crate) queues: Vec<Queue>,
     pub(crate) publications: Vec<Publication>,
     /// What the task lists as its children for it.
@@ -92,35 +92,45 @@ impl Follower {
         self.known.chord_expires()
     }
 
+    /// Of the queues that are used, those that are to be declared before: each once.
+    pub(crate) fn not_declared(&mut self, mut queues: Vec<Queue>) -> Vec<Queue> {
+        queues.retain(|queue| self.declared.insert(queue.name.clone()));
+        queues
+    }
+
     /// The links and the next step of a task that gave `value`, JSON.
-    pub(crate) fn after(&mut self, in_flight: &InFlight, value: &str, now: SystemTime) -> Result<Sending, Odd> {
+    pub(crate) fn after(&self, in_flight: &InFlight, value: &str, now: SystemTime) -> Result<Sending, Odd> {
         let body = in_flight.body().ok_or_else(|| Odd("the body is not plain JSON".to_owned()))?;
         let mut options = Options::default();
         options.set("parent_id", &*in_flight.headers.id);
         options.set("root_id", root(&in_flight.headers));
-        // Without a priority to inherit upstream says None, which takes away whatever the signature said.
-        options.set("priority", match in_flight.message.properties.priority {
-            Some(priority) if self.known.inherits_priority => Value::Int(i64::from(priority)),
-            _ => Value::Null,
-        });
+        // Without a priority to inherit upstream says None, which takes away what a chain or a group says.
+        options.set("priority", self.inherited_priority(in_flight));
         let mut sending = Sending::default();
         let following = signatures::following(&body.embed, &options)?;
         if !following.is_empty() {
             let args = [Value::from_json(value)?];
             for (signature, options) in following {
-                self.apply(&signature, &args, options, &in_flight.headers, now, &mut sending)?;
+                self.apply(&signature, &args, options, in_flight, now, &mut sending)?;
             }
         }
         Ok(sending)
     }
 
-    /// Adds what sending `signature` comes to, from within the task with these headers.
+    fn inherited_priority(&self, sender: &InFlight) -> Value {
+        match sender.message.properties.priority {
+            Some(priority) if self.known.inherits_priority => Value::Int(i64::from(priority)),
+            _ => Value::Null,
+        }
+    }
+
+    /// Adds what sending `signature` comes to, from within the task `sender`.
     pub(super) fn apply(
-        &mut self,
+        &self,
         signature: &Signature,
         args: &[Value],
         options: Options,
-        sender: &TaskHeaders,
+        sender: &InFlight,
         now: SystemTime,
         sending: &mut Sending,
     ) -> Result<(), Odd> {
@@ -148,15 +158,15 @@ impl Follower {
     /// The message of a call and where it goes (`celery/app/task.py: Task.apply_async`, `celery/app/base.py:
     /// Celery.send_task`, `celery/app/amqp.py: send_task_message`).
     fn publication(
-        &mut self,
+        &self,
         mut call: Call,
-        sender: &TaskHeaders,
+        sender: &InFlight,
         now: SystemTime,
         queues: &mut Vec<Queue>,
     ) -> Result<Publication, Odd> {
-        let known = Arc::clone(&self.known);
-        let target = target(&known, &call)?;
-        let queue = queue(&known, target, &call)?;
+        let known = &*self.known;
+        let target = target(known, &call)?;
+        let queue = queue(known, target, &call)?;
         check(target, &call)?;
         for (name, value) in &target.options {
             call.options.set_default(name, value.clone());
@@ -167,15 +177,20 @@ impl Follower {
         }) {
             return Err(Odd(format!("{} has the option {odd}", call.task)));
         }
-        if call.options.text("root_id").is_none_or(str::is_empty) {
-            call.options.set("root_id", root(sender));
+        let unset = |key: &str| call.options.text(key).is_none_or(str::is_empty);
+        let (no_root, no_parent) = (unset("root_id"), unset("parent_id"));
+        if no_root {
+            call.options.set("root_id", root(&sender.headers));
         }
-        if call.options.text("parent_id").is_none_or(str::is_empty) {
-            call.options.set("parent_id", &*sender.id);
+        if no_parent {
+            call.options.set("parent_id", &*sender.headers.id);
+        }
+        if (no_root || no_parent) && known.inherits_priority {
+            call.options.set_default("priority", self.inherited_priority(sender));
         }
         self.settle_times(&mut call, now)?;
         let message = call.message(&known.encoding)?;
-        if self.declared.insert(queue.name.clone()) {
+        if !self.declared.contains(&queue.name) && !queues.contains(queue) {
             queues.push(queue.clone());
         }
         // kombu's default exchange, whose routing keys are queues.

@@ -44,7 +44,9 @@ pub(super) fn plain(text: &str) -> Result<Value, Odd> {
 fn signatures(text: Option<&str>) -> Result<Vec<Signature>, Odd> {
     match text.map(plain).transpose()? {
         None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::List(items)) => Ok(items.into_iter().map(Signature::from_value).collect::<Result<_, _>>()?),
+        Some(Value::List(items)) => {
+            Ok(items.into_iter().map(Signature::from_value).collect::<Result<_, _>>()?)
+        }
         Some(_) => Err(Odd("what follows is no list".to_owned())),
     }
 }
