@@ -185,21 +185,32 @@ impl Completer {
     }
 
     /// What the broker's refusal of something published makes of an item: the task fails, or the chord it completed does.
-    fn with_refusal(&self, mut item: Item) -> Item {
-        if let Item::Ended { job, outcome, stage, .. } = &mut item
-            && let Some(reason) = self.outbox.take_refusal(*job)
-        {
-            match (&*stage, &*outcome) {
-                (Stage::New | Stage::Sent, Outcome::Succeeded(_) | Outcome::Retried { .. }) => {
-                    *outcome = publication_refused(&reason);
-                    *stage = Stage::Refused(reason);
+    fn with_refusal(&self, item: Item) -> Item {
+        let refusal = match &item {
+            Item::Ended { job, .. } => self.outbox.take_refusal(*job),
+            Item::Concluded { item, .. } => item.job().and_then(|job| self.outbox.take_refusal(job)),
+            Item::Store { .. } | Item::Refused(_) => None,
+        };
+        match (refusal, item) {
+            (Some(reason), Item::Concluded { item, stored }) => match *item {
+                Item::Ended { job, in_flight, outcome, stage: Stage::OddChord } => {
+                    Item::Ended { job, in_flight, outcome, stage: Stage::BodyRefused(None, reason) }
                 }
-                (Stage::Body(claim), _) => *stage = Stage::BodyRefused(claim.clone(), reason),
-                // It has failed already, and the refusal is in the log.
-                _ => {}
+                item => Item::Concluded { item: Box::new(item), stored },
+            },
+            (Some(reason), Item::Ended { job, in_flight, outcome, stage }) => {
+                let (outcome, stage) = match (stage, outcome) {
+                    (Stage::New | Stage::Sent, Outcome::Succeeded(_) | Outcome::Retried { .. }) => {
+                        (publication_refused(&reason), Stage::Refused(reason))
+                    }
+                    (Stage::Body(claim), outcome) => (outcome, Stage::BodyRefused(Some(claim), reason)),
+                    // It has failed already, and the refusal is in the log.
+                    (stage, outcome) => (outcome, stage),
+                };
+                Item::Ended { job, in_flight, outcome, stage }
             }
+            (_, item) => item,
         }
-        item
     }
 
     /// What the host has to conclude: a task that did not run to its end and that others wait for, or of which only the
@@ -257,12 +268,14 @@ impl Completer {
             Item::Store { result, .. } => burst.store.push(result),
             Item::Refused(refused) => self.refuse(refused, stored, burst),
             Item::Ended { job, in_flight, outcome, stage } => match stage {
-                Stage::Body(claim) | Stage::BodyRefused(claim, _) => {
+                Stage::Body(claim) | Stage::BodyRefused(Some(claim), _) => {
                     burst.following.end(*claim);
                     self.finish(in_flight, outcome, burst);
                 }
                 Stage::Stored => self.count_or_finish(job, in_flight, outcome, burst),
-                Stage::OddChord | Stage::Done => self.finish(in_flight, outcome, burst),
+                Stage::BodyRefused(None, _) | Stage::OddChord | Stage::Done => {
+                    self.finish(in_flight, outcome, burst)
+                }
                 Stage::New | Stage::Odd | Stage::Refused(_) => {
                     self.store_end(&in_flight, &outcome, stored, burst);
                     self.finish(in_flight, outcome, burst);

@@ -42,8 +42,9 @@ pub(crate) enum Stage {
     OddChord,
     /// The result is stored, and the body of the chord is on its way.
     Body(Box<Claim>),
-    /// The result is stored, and the broker refused the body of the chord for this reason.
-    BodyRefused(Box<Claim>, String),
+    /// The result is stored, and the broker refused the body of the chord for this reason. Who left it to the host has no
+    /// claim.
+    BodyRefused(Option<Box<Claim>>, String),
     /// The result is stored, and nothing else is to be sent.
     Done,
 }
@@ -365,5 +366,23 @@ where
                 return None;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_come_after_those_of_the_task() {
+        let with = |own: Option<&str>, more| {
+            let mut success = Success { children: own.map(str::to_owned), ..Success::default() };
+            add_children(&mut success, more);
+            success.children
+        };
+        assert_eq!(with(None, "[]"), None);
+        assert_eq!(with(Some("[1]"), "[]").as_deref(), Some("[1]"));
+        assert_eq!(with(None, "[2, 3]").as_deref(), Some("[2, 3]"));
+        assert_eq!(with(Some("[1]"), "[2, 3]").as_deref(), Some("[1, 2, 3]"));
     }
 }

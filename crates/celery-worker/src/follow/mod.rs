@@ -17,6 +17,8 @@ mod sending;
 mod signatures;
 mod takes;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use chord::{Claim, WHILE_SENDING};
 pub(crate) use sending::{Follower, Odd, Sending};
