@@ -106,6 +106,11 @@ impl Connection {
         self.shared.error(failure::from_text(&self.shared.place(), text))
     }
 
+    /// The error of a connection that is down, for a reason that [`failures`](Self::failures) told.
+    pub fn lost(&self, reason: &str) -> Error {
+        Error::Lost { url: self.shared.place().to_string(), reason: reason.to_owned() }
+    }
+
     /// Runs a script: one round trip, or three when the server does not know the script yet.
     ///
     /// # Errors

@@ -28,3 +28,5 @@ def register_transports() -> None:
 #: Encoder, decoder, content type and encoding (``kombu/serialization.py: SerializerRegistry.register``): a name without a
 #: serialiser, of a content type that nothing has.
 no_serializer = (None, None, "application/x-celery-oxide-none", "utf-8")
+
+register_transports()

@@ -50,11 +50,10 @@ class Mode(Protocol):
 class Limit:
     """The soft limit of one coroutine (``celery_oxide._limits.Limit``)."""
 
-    __slots__ = ("soft_due", "soft_seconds", "task")
+    __slots__ = ("soft_due", "task")
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self) -> None:
         self.soft_due = False
-        self.soft_seconds = seconds
         self.task: asyncio.Task[Any] | None = None
 
 
@@ -66,10 +65,9 @@ async def run_body(job: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
 
 async def under_limit(job: Any, awaitable: Awaitable[Any]) -> Any:
     """Await *awaitable* under the soft limit of the job."""
-    seconds = job.soft_seconds
-    if seconds is None:
+    if job.soft_seconds is None:
         return await awaitable
-    job.limit = limit = Limit(seconds)
+    job.limit = limit = Limit()
     coroutine = awaitable if inspect.iscoroutine(awaitable) else _awaiting(awaitable)
     return await drive(coroutine, limit)
 

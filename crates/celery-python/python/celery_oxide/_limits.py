@@ -69,8 +69,6 @@ class Limit(Protocol):
 
     #: The soft limit has expired, or the coroutine ended before.
     soft_due: bool
-    #: The soft limit, in seconds.
-    soft_seconds: float
     #: The task that runs the coroutine, ``None`` until :func:`drive` has begun.
     task: asyncio.Task[Any] | None
 

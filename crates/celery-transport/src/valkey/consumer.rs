@@ -47,12 +47,16 @@ impl ValkeyConsumer {
     }
 
     async fn take(&mut self, credit: usize) -> Result<Vec<Taken>> {
-        if self.wake.reconnected() {
+        let reconnected = self.wake.reconnected();
+        if reconnected {
             self.doubt.raise();
             self.undeclared = true;
             self.lease.counters.reconnects.add(1);
             // What broke this connection may have broken the other one.
             self.lease.commands.suspect();
+        }
+        if let Some(reason) = self.wake.take_failure(&self.connection, reconnected) {
+            return Err(self.connection.lost(&reason).into());
         }
         if self.undeclared {
             if declare::declare(&self.connection, &self.lease.keys, &self.queues).await? {

@@ -101,11 +101,16 @@ impl ValkeyPublisher {
             return Ok((queues, sorted));
         }
         if self.options.deadletter_queue.is_none() {
-            tracing::warn!(
-                "a message was dropped: no queue is bound to exchange {:?} with routing key {:?}",
-                publication.exchange,
-                publication.routing_key
+            let (exchange, key) = (&publication.exchange, &publication.routing_key);
+            let dropped = format_args!(
+                "a message was dropped: no queue is bound to exchange {exchange:?} with routing key {key:?}"
             );
+            if is_task(&publication.message) {
+                tracing::warn!("{dropped}");
+            } else {
+                // A reply to a command that nobody waits for any more (`kombu/pidbox.py: Mailbox._publish_reply`).
+                tracing::debug!("{dropped}");
+            }
         }
         Ok((self.options.deadletter_queue.iter().cloned().collect(), sorted))
     }

@@ -3,7 +3,7 @@
 //! A fetch that found too little has the server remember the keys (`CLIENT TRACKING`), and a write to one of them tells
 //! once. When to look after that is for [`herd`](super::herd) to say.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use celery_valkey::{Connection, Events};
 use fred::{
@@ -42,6 +42,9 @@ enum Tracking {
 pub(super) struct Wake {
     invalidations: Events<Invalidation>,
     reconnects: Receiver<()>,
+    failures: Receiver<Arc<str>>,
+    /// Why the connection broke, heard while waiting.
+    failure: Option<Arc<str>>,
     tracking: Tracking,
     /// Messages may be there already: the last fetch got all it asked for, failed, or a wake-up came.
     may_have_more: bool,
@@ -58,6 +61,8 @@ impl Wake {
         Self {
             invalidations: connection.invalidations(),
             reconnects: connection.reconnects(),
+            failures: connection.failures(),
+            failure: None,
             tracking: Tracking::Off,
             may_have_more: true,
             herd: Herd::default(),
@@ -75,6 +80,13 @@ impl Wake {
             self.forget();
         }
         reconnected
+    }
+
+    /// Why the connection broke, once, if that was heard while waiting and it is still down. A fetch would find out only
+    /// after the time that a command may take.
+    pub(super) fn take_failure(&mut self, connection: &Connection, reconnected: bool) -> Option<Arc<str>> {
+        drain(|| self.failures.try_recv(), |_| {});
+        self.failure.take().filter(|_| !(reconnected && connection.is_connected()))
     }
 
     /// Gets ready for a fetch; whether the fetch is to have the lists tracked.
@@ -189,6 +201,7 @@ impl Wake {
                         sleep(POLL).await;
                     }
                 }
+                Ok(reason) = self.failures.recv() => self.failure = Some(reason),
                 () = sleep_until(probe) => {
                     connection.probe();
                     probe += PROBE;
