@@ -24,8 +24,9 @@ from kombu import Producer, Queue
 
 from celery_oxide._entry import Entry, overrides
 
-#: Whether a chord is counted as from Celery 5.7 on, which settles who sends the body; the engine knows only that way.
-_COUNTS_CHORDS = hasattr(RedisBackend, "_chord_part_return_script")
+#: Whether a part of a chord counts once, as from Celery 5.7 on, which settles who sends the body. The engine knows only
+#: that way.
+COUNTS_PARTS_ONCE = hasattr(RedisBackend, "_chord_part_return_script")
 
 _SIGNALS = (signals.before_task_publish, signals.after_task_publish, signals.task_sent)
 
@@ -47,7 +48,7 @@ _REPLACED = {
 }
 
 #: What ``celery/app/base.py: Celery.send_task`` says of a task that is not registered.
-_UNREGISTERED = {"ignore_result": None if _COUNTS_CHORDS else False}
+_UNREGISTERED = {"ignore_result": None if COUNTS_PARTS_ONCE else False}
 
 #: Options of a task that say where its messages go.
 _DESTINATION = ("queue", "exchange", "routing_key")
@@ -57,7 +58,7 @@ def leaves_to_engine(job: Any) -> bool:
     """Say whether the engine is to send what follows the task of *job*, with nothing else around its body."""
     if not job.follows or any(signal.receivers for signal in _SIGNALS):
         return False
-    return (_COUNTS_CHORDS or not job.embed.get("chord")) and job.entry.is_plain()
+    return (COUNTS_PARTS_ONCE or not job.embed.get("chord")) and job.entry.is_plain()
 
 
 def settings(app: Any, entries: list[Entry]) -> dict[str, Any] | None:
