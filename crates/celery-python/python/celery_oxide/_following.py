@@ -24,8 +24,10 @@ from kombu import Producer, Queue
 
 from celery_oxide._entry import Entry, overrides
 
-#: Whether a part of a chord counts once, as from Celery 5.7 on, which settles who sends the body. The engine knows only
-#: that way.
+#: Whether the engine sends as this Celery does: canvases are built otherwise before, and perhaps after.
+_IS_KNOWN = celery.VERSION[:2] == (5, 7)
+
+#: Whether a part of a chord counts once, which settles who sends the body: from Celery 5.7 on.
 COUNTS_PARTS_ONCE = hasattr(RedisBackend, "_chord_part_return_script")
 
 _SIGNALS = (signals.before_task_publish, signals.after_task_publish, signals.task_sent)
@@ -48,7 +50,7 @@ _REPLACED = {
 }
 
 #: What ``celery/app/base.py: Celery.send_task`` says of a task that is not registered.
-_UNREGISTERED = {"ignore_result": None if COUNTS_PARTS_ONCE else False}
+_UNREGISTERED = {"ignore_result": None}
 
 #: Options of a task that say where its messages go.
 _DESTINATION = ("queue", "exchange", "routing_key")
@@ -56,9 +58,9 @@ _DESTINATION = ("queue", "exchange", "routing_key")
 
 def leaves_to_engine(job: Any) -> bool:
     """Say whether the engine is to send what follows the task of *job*, with nothing else around its body."""
-    if not job.follows or any(signal.receivers for signal in _SIGNALS):
+    if job.embed is None or not job.follows or any(signal.receivers for signal in _SIGNALS):
         return False
-    return (COUNTS_PARTS_ONCE or not job.embed.get("chord")) and job.entry.is_plain()
+    return job.entry.is_plain()
 
 
 def settings(app: Any, entries: list[Entry]) -> dict[str, Any] | None:
@@ -67,17 +69,13 @@ def settings(app: Any, entries: list[Entry]) -> dict[str, Any] | None:
         return None
     conf, backend = app.conf, app.backend
     targets = {entry.task.name: _target(app, entry.task) for entry in entries}
-    expires = backend.expires or 0
     return {
         "targets": [target for target in targets.values() if target],
         "left_to_app": [name for name, target in targets.items() if not target],
         "unrouted": None if app.amqp.router.routes else _unregistered(app),
         "origin": anon_nodename(),
         "reply_to": app.thread_oid,
-        "chord_expires": [
-            int(getattr(backend, "chord_expires", expires) or 0),
-            int(getattr(backend, "_chord_result_expires", expires) or 0),
-        ],
+        "chord_expires": [int(backend.chord_expires or 0), int(backend._chord_result_expires or 0)],
         "result_chord_join_timeout": conf.result_chord_join_timeout,
         "inherits_priority": bool(conf.task_inherit_parent_priority),
     }
@@ -86,7 +84,9 @@ def settings(app: Any, entries: list[Entry]) -> dict[str, Any] | None:
 def _is_stock(app: Any) -> bool:
     conf, amqp = app.conf, app.amqp
     return (
-        conf.task_protocol == 2
+        _IS_KNOWN
+        and COUNTS_PARTS_ONCE
+        and conf.task_protocol == 2
         and not (conf.task_always_eager or conf.task_send_sent_event or conf.task_compression)
         and conf.task_default_delivery_mode in ("persistent", 2)
         and conf.get("task_repr_maxlevels", 3) == 3
