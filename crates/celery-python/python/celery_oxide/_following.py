@@ -95,7 +95,8 @@ def _is_stock(app: Any) -> bool:
         and "send_task" not in vars(app)
         and type(amqp) is AMQP
         and type(amqp.router) is Router
-        and _is_own(amqp.send_task_message)
+        # It is made when it is first used, which reads the URL of the broker.
+        and _is_own(vars(amqp).get("send_task_message", AMQP._create_task_sender))
         and _is_own(getattr(amqp.create_task_message, "__func__", None))
         and all(type(route) is MapRoute for route in amqp.router.routes or ())
         and all(kind.__module__ == canvas.__name__ for kind in canvas.Signature.TYPES.values())

@@ -136,7 +136,7 @@ fn what_only_the_app_can_send() {
     for (odd, signature) in [
         ("its sending is the app's", Signature::new("left")),
         ("an unknown queue", next().option("queue", "elsewhere")),
-        ("an option that is not honoured", next().option("retry_policy", Value::Map(Vec::new().into()))),
+        ("an option that is not honoured", next().option("retry_policy", Value::Map(Vec::new()))),
         ("a moment at which it expires", next().option("expires", "2026-11-25T00:00:00+00:00")),
         ("an argument too many", Signature::new("typed").arg(1)),
         ("a typed value", next().arg(date)),
