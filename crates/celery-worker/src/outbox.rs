@@ -78,6 +78,20 @@ impl Outbox {
         self.0.sender.send(Item::Publish(job, Box::new(publication))).map_err(|_| OutboxError::Closed)
     }
 
+    /// Takes what follows a job that has ended, queues that it needs first. However much waits: it is no task that could
+    /// be told to wait.
+    pub(crate) fn follow(&self, job: JobId, queues: Vec<Queue>, publications: Vec<Publication>) {
+        for queue in queues {
+            // Whoever sends outlives whoever completes.
+            let _ = self.declare(queue);
+        }
+        self.0.waiting.fetch_add(publications.len(), Ordering::Relaxed);
+        self.pending().entry(job).or_default().count += publications.len();
+        for publication in publications {
+            let _ = self.0.sender.send(Item::Publish(job, Box::new(publication)));
+        }
+    }
+
     /// Declares a queue that a task is about to publish to.
     pub fn declare(&self, queue: Queue) -> Result<(), OutboxError> {
         self.0.sender.send(Item::Declare(queue)).map_err(|_| OutboxError::Closed)

@@ -16,6 +16,7 @@ from celery.worker.state import REVOKE_EXPIRES, REVOKES_MAX, SOFTWARE_INFO
 from celery.utils.serialization import jsonify
 from kombu.serialization import prepare_accept_content
 
+from celery_oxide import _following
 from celery_oxide._entry import MESSAGE_DECIDES, Entry, rust_keeps_results
 from celery_oxide._errors import SettingsError
 from celery_oxide._panel import own_commands
@@ -78,6 +79,7 @@ def collect(
     rust_results = rust_keeps_results(app)
     names = sorted(app.tasks)
     entries = [Entry(app.tasks[name], rust_results) for name in names]
+    following = _following.settings(app, entries) if rust_results else None
     loglevel = options.get("loglevel") or "WARNING"
     settings = {
         "hostname": hostname,
@@ -109,9 +111,10 @@ def collect(
         "logfile": options.get("logfile"),
         "no_color": bool(options.get("no_color")),
         "queues": [_queue(queue) for queue in app.amqp.queues.consume_from.values()],
-        "tasks": [_task(entry, conf, options) for entry in entries],
+        "tasks": [_task(entry, conf, options, following is not None) for entry in entries],
         **_pools(conf, options),
         **_control(app, options),
+        "following": following,
         "revoked": revoked,
         "clock": app.clock.value,
     }
@@ -217,7 +220,7 @@ def _queue(queue: Any) -> dict[str, str]:
     }
 
 
-def _task(entry: Entry, conf: Any, options: dict[str, Any]) -> dict[str, Any]:
+def _task(entry: Entry, conf: Any, options: dict[str, Any], follows: bool) -> dict[str, Any]:
     task = entry.task
     both = conf.get("task_acks_on_failure_or_timeout")
     either = _first(getattr(task, "acks_on_failure_or_timeout", None), both, True)
@@ -236,6 +239,7 @@ def _task(entry: Entry, conf: Any, options: dict[str, Any]) -> dict[str, Any]:
         "rate_limit": None if conf.worker_disable_rate_limits or not task.rate_limit else str(task.rate_limit),
         "send_events": bool(task.send_events),
         "concluded_by_host": _is_concluded_by_host(entry),
+        "follows": follows and entry.stores and not entry.delegated and bool(task.trail),
     }
 
 
