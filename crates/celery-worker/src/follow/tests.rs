@@ -1,3 +1,5 @@
+//! What follows a task, without a broker.
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
