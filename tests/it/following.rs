@@ -39,13 +39,13 @@ fn a_chord_outlives_its_workers() -> Result<()> {
     let mut client = scene.client()?;
     let options = ["--loop-concurrency=20"];
     let mut worker = scene.worker(&options)?;
-    let id = client.call("producer:late_chord", json!([400, "total"]))?;
-    for begun in [50, 200] {
+    let id = client.call("producer:late_chord", json!([200, "total"]))?;
+    for begun in [50, 120] {
         wait::until_true("some parts", LONG, || Ok(scene.notes("total-parts")?.len() >= begun))?;
         worker.kill()?;
         worker = scene.worker(&options)?;
     }
-    let total: u64 = (0..400).sum();
+    let total: u64 = (0..200).sum();
     ensure!(client.call("producer:awaited", json!([id]))? == json!(total));
     ensure!(scene.notes("total")? == [total.to_string()], "{:?}", scene.notes("total")?);
     wait::until_true("the last message", LONG, || Ok(scene.unacked()? == 0 && scene.queued("celery")? == 0))

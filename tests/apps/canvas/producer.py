@@ -107,7 +107,7 @@ def claimed_chord(seconds):
 
 
 def awaited(task_id):
-    return app.AsyncResult(task_id).get(timeout=2 * TIMEOUT)
+    return app.AsyncResult(task_id).get(timeout=5 * TIMEOUT)
 
 
 def sent_by_the_app():

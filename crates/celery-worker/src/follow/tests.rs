@@ -1,4 +1,4 @@
-//! What follows a task, without a broker.
+//! What is sent after a task, and what is left to the app.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
