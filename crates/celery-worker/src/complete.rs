@@ -27,12 +27,13 @@ use tokio::sync::mpsc;
 
 pub(crate) use self::following::Stage;
 use self::following::{Concluding, Following, add_children, value};
+use crate::away::until_answered;
 use crate::events::Dispatcher;
 use crate::follow::Follower;
 use crate::host::{Conclusion, Ending, Host, How};
 use crate::in_flight::{self, InFlight};
 use crate::intake::{Reason, Refused};
-use crate::outbox::{Away, Outbox, until_answered};
+use crate::outbox::Outbox;
 use crate::parking::UnderWay;
 use crate::report::{Reporter, log_ended};
 
@@ -335,13 +336,8 @@ impl Completer {
     /// Stores a burst, again and again while the store is away.
     async fn store(&self, batch: &[StoreResult]) {
         let Some(results) = self.results.as_ref().filter(|_| !batch.is_empty()) else { return };
-        let mut away = Away::new("store results");
-        while let Err(error) = results.store(batch).await {
-            if !error.is_transient() {
-                tracing::error!("Cannot store some of {} results: {error}", batch.len());
-                return;
-            }
-            away.pause(&error).await;
+        if let Err(error) = until_answered("store results", || results.store(batch)).await {
+            tracing::error!("Cannot store some of {} results: {error}", batch.len());
         }
     }
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod away;
 mod builder;
 mod complete;
 mod config;

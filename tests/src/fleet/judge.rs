@@ -183,8 +183,7 @@ fn repetition(
 
 /// Whether a stock worker had received the task before the other one did.
 fn held_before(task: usize, worker: &Incarnation, other: &Incarnation) -> bool {
-    let received = |incarnation: &Incarnation| incarnation.received.get(&task).cloned();
-    let order = received(worker).zip(received(other));
+    let order = worker.received.get(&task).zip(other.received.get(&task));
     worker.kind == Kind::Stock && order.is_some_and(|(worker, other)| worker < other)
 }
 

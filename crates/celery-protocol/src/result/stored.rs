@@ -31,9 +31,9 @@ const FIELDS: [&str; 15] = [
     "task_id",
 ];
 
-/// Whether a name among the stamps is none of the fields.
-pub(super) fn is_stamp(name: &str) -> bool {
-    !FIELDS.contains(&name)
+/// The names of stamps that are none of the fields.
+pub(super) fn stamps_of(names: Option<&[String]>) -> impl Iterator<Item = &String> {
+    names.into_iter().flatten().filter(|name| !FIELDS.contains(&name.as_str()))
 }
 
 /// What was read from `celery-task-meta-<id>`: [`ResultMeta`], owned.
@@ -107,7 +107,7 @@ impl StoredMeta {
             Some(_) => {
                 let stamped_headers: Option<Vec<String>> = optional(&fields, "stamped_headers")?;
                 let mut stamps = Vec::new();
-                for name in stamped_headers.iter().flatten().filter(|name| is_stamp(name)) {
+                for name in stamps_of(stamped_headers.as_deref()) {
                     if let Some(json) = fields.get(name) {
                         let json = RawJson::new(text.original_of(json)).map_err(Error::json(OBJECT))?;
                         stamps.push((name.clone(), json));

@@ -22,6 +22,7 @@ from celery.backends.redis import RedisBackend
 from celery.utils.nodenames import anon_nodename
 from kombu import Producer, Queue
 
+from celery_oxide import _queues
 from celery_oxide._entry import Entry, overrides
 
 #: Whether the engine sends as this Celery does: canvases are built otherwise before, and perhaps after.
@@ -161,14 +162,12 @@ def _described(
         json.dumps(options)
     except TypeError:
         return None
+    described = _queues.described(queue)
+    described["exchange"] = described["exchange"] or app.amqp.default_exchange.name
+    described["routing_key"] = described["routing_key"] or app.conf.task_default_routing_key or ""
     return {
         "task": name,
-        "queue": {
-            "name": queue.name,
-            "exchange": (exchange.name if exchange else "") or app.amqp.default_exchange.name,
-            "exchange_type": exchange.type if exchange else "direct",
-            "routing_key": queue.routing_key or app.conf.task_default_routing_key or "",
-        },
+        "queue": described,
         "may_be_elsewhere": elsewhere,
         "options": options,
         "takes": takes,

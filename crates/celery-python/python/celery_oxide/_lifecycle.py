@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, Protocol
@@ -85,8 +85,7 @@ async def run_async(job: Any) -> None:
             job.succeed_before()
             return
         if job.embed is not None or not job.entry.is_plain():
-            run = run_followed if leaves_to_engine(job) else run_full
-            await run(job, args, kwargs, _LOOP)
+            await run_whole(job, args, kwargs, _LOOP)
             return
         job.start()
         if job.soft_seconds is None:
@@ -117,8 +116,7 @@ def _run_sync(job: Any, finish: Callable[[Any, Awaitable[Any]], Any]) -> None:
             job.succeed_before()
             return
         if job.embed is not None or not job.entry.is_plain():
-            run = run_followed if leaves_to_engine(job) else run_full
-            _drive_inline(run(job, args, kwargs, _Thread(finish)))
+            _drive_inline(run_whole(job, args, kwargs, _Thread(finish)))
             return
         job.start()
         result = job.run_body(job.entry.function, args, kwargs)
@@ -154,6 +152,12 @@ def _raised(job: Any, error: BaseException) -> None:
 def _release(error: BaseException) -> None:
     """Let go of the frames that the traceback holds (celery#8882)."""
     error.__traceback__ = None
+
+
+def run_whole(job: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode: Mode) -> Coroutine[Any, Any, None]:
+    """Run a task that has something around its body, or after it."""
+    run = run_followed if leaves_to_engine(job) else run_full
+    return run(job, args, kwargs, mode)
 
 
 async def run_followed(job: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode: Mode) -> None:

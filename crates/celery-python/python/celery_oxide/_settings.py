@@ -16,7 +16,7 @@ from celery.worker.state import REVOKE_EXPIRES, REVOKES_MAX, SOFTWARE_INFO
 from celery.utils.serialization import jsonify
 from kombu.serialization import prepare_accept_content
 
-from celery_oxide import _following
+from celery_oxide import _following, _queues
 from celery_oxide._entry import MESSAGE_DECIDES, Entry, rust_keeps_results
 from celery_oxide._errors import SettingsError
 from celery_oxide._panel import own_commands
@@ -110,7 +110,7 @@ def collect(
         "loglevel": loglevel,
         "logfile": options.get("logfile"),
         "no_color": bool(options.get("no_color")),
-        "queues": [_queue(queue) for queue in app.amqp.queues.consume_from.values()],
+        "queues": [_queues.described(queue) for queue in app.amqp.queues.consume_from.values()],
         "tasks": [_task(entry, conf, options, following is not None) for entry in entries],
         **_pools(conf, options),
         **_control(app, options),
@@ -127,7 +127,7 @@ def _control(app: Any, options: dict[str, Any]) -> dict[str, Any]:
     queues = app.amqp.queues
     interval = _first(options.get("heartbeat_interval"), 2.0)
     return {
-        "known_queues": [_queue(queue) for queue in queues.values()],
+        "known_queues": [_queues.described(queue) for queue in queues.values()],
         "queue_details": {queue.name: jsonify(queue.as_dict(recurse=True)) for queue in queues.values()},
         "remote_control": bool(conf.worker_enable_remote_control),
         "own_commands": own_commands(),
@@ -208,16 +208,6 @@ def _eta_park_after(conf: Any) -> float | None:
     if after is not None and not 0 <= after < 1e9:
         raise SettingsError(f"worker_eta_park_after must be a number of seconds, 0 or None for never, not {value!r}")
     return after
-
-
-def _queue(queue: Any) -> dict[str, str]:
-    exchange = queue.exchange
-    return {
-        "name": queue.name,
-        "exchange": exchange.name if exchange else "",
-        "exchange_type": exchange.type if exchange else "direct",
-        "routing_key": queue.routing_key or "",
-    }
 
 
 def _task(entry: Entry, conf: Any, options: dict[str, Any], follows: bool) -> dict[str, Any]:

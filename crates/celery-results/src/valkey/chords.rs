@@ -22,6 +22,11 @@ impl Valkey {
         ChordKeys::new(&self.keys.group_name(group_id))
     }
 
+    /// Runs a script on the keys of a chord.
+    async fn run(&self, script: &Script, keys: &[&str], args: Vec<Value>) -> Result<Value> {
+        Ok(self.connection.call(script, keys.iter().copied().map(Key::from).collect(), args).await?)
+    }
+
     async fn count(&self, part: &ChordPart) -> Result<ChordProgress> {
         let keys = self.chord(&part.group_id);
         let call = ChordPartReturn {
@@ -35,7 +40,7 @@ impl Valkey {
             claim_token: &part.token,
         };
         let args = call.args().map(|arg| Value::Bytes(arg.into_owned().into())).to_vec();
-        let reply = self.connection.call(&PART, call.keys().map(Key::from).to_vec(), args).await?;
+        let reply = self.run(&PART, &call.keys(), args).await?;
         let mut numbers = [None; 4];
         for (number, value) in numbers.iter_mut().zip(reply.into_array()) {
             *number = value.as_i64();
@@ -47,7 +52,7 @@ impl Valkey {
         let keys = self.chord(group_id);
         let call = ChordCleanup { keys: &keys, claim_token: token, done_expires: seconds };
         let args = call.args().map(Value::from).to_vec();
-        let reply = self.connection.call(&END, call.keys().map(Key::from).to_vec(), args).await?;
+        let reply = self.run(&END, &call.keys(), args).await?;
         Ok(reply.as_i64().is_some_and(ChordCleanup::cleaned))
     }
 }
@@ -80,7 +85,7 @@ impl ChordStore for Valkey {
         let keys = self.chord(group_id);
         let call = ClaimExtend { keys: &keys, claim_token: token, expires: seconds };
         let args = call.args().map(Value::from).to_vec();
-        let reply = self.connection.call(&KEEP, call.keys().map(Key::from).to_vec(), args).await?;
+        let reply = self.run(&KEEP, &call.keys(), args).await?;
         Ok(reply.as_i64().is_some_and(ClaimExtend::holds))
     }
 

@@ -20,9 +20,9 @@ use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::FuturesUnordered;
 
 use super::{Burst, Completer, Item};
+use crate::away::{Away, until_answered};
 use crate::follow::{Claim, Odd, Sending, WHILE_SENDING};
 use crate::host::Conclusion;
-use crate::outbox::Away;
 
 /// How far what follows a task has come.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -352,21 +352,11 @@ async fn end(results: &dyn ResultBackend, claim: &Claim) {
 }
 
 /// Asks the result store until it answers; `None` when it refuses, which is said.
-async fn persist<T, F>(what: &'static str, mut ask: impl FnMut() -> F) -> Option<T>
+async fn persist<T, F>(what: &'static str, ask: impl FnMut() -> F) -> Option<T>
 where
     F: Future<Output = celery_results::Result<T>>,
 {
-    let mut away = Away::new(what);
-    loop {
-        match ask().await {
-            Ok(answer) => return Some(answer),
-            Err(error) if error.is_transient() => away.pause(&error).await,
-            Err(error) => {
-                tracing::error!("Cannot {what}: {error}");
-                return None;
-            }
-        }
-    }
+    until_answered(what, ask).await.inspect_err(|error| tracing::error!("Cannot {what}: {error}")).ok()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use celery_protocol::canvas::{Call, Options, Signature, Step};
+use celery_protocol::canvas::{Call, OptionValue, Options, Signature, Step};
 use celery_protocol::result::{ResultTree, SavedGroup};
 use celery_protocol::{TaskHeaders, Value};
 use celery_scheduler::Zone;
@@ -231,11 +231,11 @@ fn root(headers: &TaskHeaders) -> &str {
     headers.root_id.as_deref().filter(|root| !root.is_empty()).unwrap_or(&headers.id)
 }
 
-fn number(value: &celery_protocol::canvas::OptionValue) -> Option<f64> {
+fn number(value: &OptionValue) -> Option<f64> {
     match value {
-        celery_protocol::canvas::OptionValue::Value(Value::Float(seconds)) => Some(*seconds),
+        OptionValue::Value(Value::Float(seconds)) => Some(*seconds),
         #[expect(clippy::cast_precision_loss, reason = "seconds are small")]
-        celery_protocol::canvas::OptionValue::Value(Value::Int(seconds)) => Some(*seconds as f64),
+        OptionValue::Value(Value::Int(seconds)) => Some(*seconds as f64),
         _ => None,
     }
 }
