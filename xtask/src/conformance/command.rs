@@ -39,6 +39,9 @@ pub(crate) struct Conformance {
     /// How many runs go on at the same time, each with a Redis and a worker of its own.
     #[arg(long, default_value_t = 1)]
     jobs: usize,
+    /// Build for release: what is recorded is of a release build.
+    #[arg(long)]
+    release: bool,
     /// Keep the tables in docs/compatibility.md.
     #[arg(long)]
     record: bool,
@@ -61,8 +64,8 @@ pub(crate) fn run(command: &Conformance, steps: &Steps) -> Result<bool> {
     }
     packages::ensure(steps)?;
     let interpreter = interpreter::choose()?;
-    let prepared =
-        environment::prepare_for(steps, interpreter, &command.celery, Purpose::Suite, Profile::Light)?;
+    let profile = if command.release { Profile::Release } else { Profile::Light };
+    let prepared = environment::prepare_for(steps, interpreter, &command.celery, Purpose::Suite, profile)?;
     let suite = Suite::fetch(steps, &prepared)?;
     let exceptions = Exceptions::read()?;
     let selection = selection(command);
