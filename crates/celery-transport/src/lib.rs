@@ -5,13 +5,18 @@
 //!
 //! | driver | URL | module |
 //! |---|---|---|
+//! | RabbitMQ | `amqp://`, `amqps://`, `pyamqp://` | [`amqp`] |
 //! | Valkey and Redis | `redis://`, `rediss://`, `redis+socket://`, `sentinel://`, the same with `valkey` | [`valkey`] |
 //!
 //! Architecture invariant: no type of a broker library appears in this crate's public API.
 
+pub mod amqp;
 mod asker;
 mod binding;
 mod connect;
+#[cfg(feature = "contract")]
+pub mod contract;
+mod declaration;
 mod delivery;
 mod error;
 mod mailbox;
@@ -21,12 +26,15 @@ mod queue;
 mod several;
 mod statistics;
 mod subscription;
+#[cfg(feature = "test-server")]
+pub mod test_server;
 mod transport;
 pub mod valkey;
 
 pub use asker::Asker;
 pub use binding::Binding;
 pub use connect::{ConnectOptions, connect, connect_all};
+pub use declaration::{Declaration, ExchangeDeclaration, ExtraBinding};
 pub use delivery::{Delivery, DeliveryTag, Settlement, Undecodable};
 pub use error::{Error, Result};
 pub use mailbox::{Answers, Mailbox};
