@@ -64,10 +64,10 @@ pub(crate) fn acks(deliveries: &[Delivery]) -> Vec<Settlement> {
 
 /// Fetches until `count` messages came, also across lost connections. Says how many of those were told.
 pub(crate) async fn fetch(consumer: &mut dyn Consumer, count: usize) -> (Vec<Delivery>, usize) {
-    let (mut deliveries, mut losses) = (Vec::new(), 0);
+    let (mut deliveries, mut losses, mut last) = (Vec::new(), 0, None);
     let end = Instant::now() + Duration::from_secs(60);
     while deliveries.len() < count {
-        assert!(Instant::now() < end, "only {} of {count} messages came", deliveries.len());
+        assert!(Instant::now() < end, "only {} of {count} messages came; {last:?}", deliveries.len());
         match consumer.fetch(count - deliveries.len()).await {
             Ok(more) if more.is_empty() => {
                 let _ = tokio::time::timeout(Duration::from_secs(1), consumer.ready()).await;
@@ -76,6 +76,7 @@ pub(crate) async fn fetch(consumer: &mut dyn Consumer, count: usize) -> (Vec<Del
             Err(error) => {
                 assert!(error.is_transient(), "{error}");
                 losses += 1;
+                last = Some(error);
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
