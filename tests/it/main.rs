@@ -17,6 +17,7 @@ mod faults;
 mod flags;
 mod fleet;
 mod flower;
+mod following;
 mod limits;
 mod long;
 mod neighbours;

@@ -22,3 +22,15 @@ def noop_sync(n):
 async def late(due):
     """By how many seconds it started after it was due, seconds since the epoch."""
     return time.time() - due
+
+
+@app.task
+async def part():
+    """When it ended, seconds since the epoch."""
+    return time.time()
+
+
+@app.task
+async def body(ends):
+    """When it started, and when the parts of its chord ended."""
+    return {"parts": len(ends), "first": min(ends), "last": max(ends), "started": time.time()}

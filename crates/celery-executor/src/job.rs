@@ -58,6 +58,8 @@ pub struct Job {
     pub wants_result: bool,
     /// Whether somebody wants the `repr` of the return value: a log line, an event.
     pub wants_repr: bool,
+    /// Whether what follows the task may be left to whoever runs the worker.
+    pub follows: bool,
     /// The order among waiting jobs: 0 first, then first come.
     pub rank: u16,
 }
@@ -74,6 +76,7 @@ impl Job {
             report_start: false,
             wants_result: true,
             wants_repr: false,
+            follows: false,
             rank: 0,
         }
     }
@@ -111,6 +114,13 @@ impl Job {
     #[must_use]
     pub fn with_wants_repr(mut self, wants: bool) -> Self {
         self.wants_repr = wants;
+        self
+    }
+
+    /// Says whether what follows the task may be left to whoever runs the worker.
+    #[must_use]
+    pub fn with_follows(mut self, follows: bool) -> Self {
+        self.follows = follows;
         self
     }
 

@@ -61,6 +61,8 @@ pub struct Success {
     pub stored: bool,
     /// How long the task ran.
     pub runtime: Duration,
+    /// Whether what follows the task is still to be sent: its links, the next step of its chain, the body of its chord.
+    pub follow: bool,
 }
 
 /// An exception, ready to be stored.

@@ -10,9 +10,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use celery_executor::{EventSender, Job as Work, JobId, events};
+use celery_executor::{EventSender, Failure, Job as Work, JobId, events};
 use celery_protocol::Message;
-use celery_worker::{Ending, Host, How};
+use celery_worker::{Conclusion, Ending, Host, How};
 use pyo3::prelude::*;
 use tokio::sync::oneshot;
 
@@ -103,8 +103,14 @@ impl Host for Port {
         queue.available.notify_one();
     }
 
-    async fn conclude(&self, ending: Ending) -> bool {
-        matches!(self.call(Lane::Endings, Call::Conclude(ending)).await, Ok(Some(_)))
+    async fn conclude(&self, ending: Ending) -> Conclusion {
+        let followed = matches!(ending.how, How::Succeeded(_));
+        match self.call(Lane::Endings, Call::Conclude(ending)).await {
+            Ok(Some(children)) if followed => Conclusion::Sent(children),
+            Ok(Some(_)) => Conclusion::Done,
+            Ok(None) => Conclusion::NotDone,
+            Err(failure) => failure_of(&failure).map_or(Conclusion::NotDone, Conclusion::Failed),
+        }
     }
 }
 
@@ -170,7 +176,7 @@ impl HostPort {
     }
 }
 
-/// A task that ended without having run to its end.
+/// A task that ended, and of which Python has something to do.
 #[pyclass(frozen, module = "celery_oxide._engine")]
 pub struct Ended {
     ending: Ending,
@@ -197,7 +203,9 @@ impl Ended {
         self.ending.store
     }
 
-    /// `("timed out", seconds, None)`, `("revoked", reason, signal)` or `("not registered", None, None)`.
+    /// `("timed out", seconds, None)`, `("revoked", reason, signal)`, `("succeeded", value, None)` and
+    /// `("counted", value, None)` with JSON, `("refused", reason, None)`, `("body refused", reason, None)` or
+    /// `("not registered", None, None)`.
     #[getter]
     fn how(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let how = match &self.ending.how {
@@ -207,16 +215,41 @@ impl Ended {
             How::Revoked(reason, signal) => {
                 ("revoked", reason.as_str(), *signal).into_pyobject(py)?.into_any()
             }
+            How::Succeeded(value) => ("succeeded", text(value), None::<i32>).into_pyobject(py)?.into_any(),
+            How::Refused(reason) => ("refused", reason, None::<i32>).into_pyobject(py)?.into_any(),
+            How::BodyRefused(reason) => ("body refused", reason, None::<i32>).into_pyobject(py)?.into_any(),
+            How::Counted(value) => ("counted", text(value), None::<i32>).into_pyobject(py)?.into_any(),
             _ => ("not registered", None::<i32>, None::<i32>).into_pyobject(py)?.into_any(),
         };
         Ok(how.unbind())
     }
 
-    /// The task as a job that is not run: for its request. `entry` is what the worker knows of the task.
+    /// The task as a job that is not run: for its request, and for what is published in its name. `entry` is what the
+    /// worker knows of the task.
     fn job(&self, entry: Py<PyAny>) -> Job {
         let message: Arc<Message> = Arc::clone(&self.ending.message);
-        Job::new(Work::new(JobId(0), 0, message), entry, self.sink.clone(), None, None)
+        let id = self.ending.job.unwrap_or(JobId(0));
+        Job::new(Work::new(id, 0, message), entry, self.sink.clone(), None, None)
     }
+}
+
+fn text(value: &[u8]) -> &str {
+    std::str::from_utf8(value).unwrap_or("null")
+}
+
+/// A failure as `celery_oxide._host` describes it.
+fn failure_of(text: &str) -> Option<Box<Failure>> {
+    let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
+    let field = |name: &str| fields.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+    Some(Box::new(Failure {
+        exc_type: field("exc_type"),
+        exc_module: field("exc_module"),
+        exc_message: field("exc_message"),
+        traceback: field("traceback"),
+        repr: field("repr"),
+        stored: true,
+        ..Failure::default()
+    }))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -18,7 +18,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::decode_body::{Call, decode_body, shown};
-use crate::outcome::{children, dumps, told_again};
+use crate::outcome::{children, dumps, dumps_lasting, told_again};
 use crate::sink::Sink;
 
 /// What threads other than the job's own may touch: plain data, no Python object.
@@ -158,6 +158,18 @@ impl Job {
         Ok(())
     }
 
+    fn success(&self, value: &Bound<'_, PyAny>, result: Bytes) -> PyResult<Success> {
+        let py = value.py();
+        let runtime = self.started.get().map(Instant::elapsed).unwrap_or_default();
+        let repr = if self.work.wants_repr {
+            let maxlen = self.entry.getattr(py, intern!(py, "resultrepr_maxsize"))?;
+            shown(value, maxlen.bind(py))
+        } else {
+            None
+        };
+        Ok(Success { result, repr, children: self.children(py)?, runtime, ..Success::default() })
+    }
+
     fn children(&self, py: Python<'_>) -> PyResult<Option<String>> {
         self.context.get(py).map_or(Ok(None), |context| children(context.bind(py)))
     }
@@ -274,8 +286,7 @@ impl Job {
 
     /// The body starts now: time limits count from here.
     fn start(&self) {
-        let _ = self.started.set(Instant::now());
-        if self.work.report_start {
+        if self.started.set(Instant::now()).is_ok() && self.work.report_start {
             self.sink.send_now(Event::Started { job: self.work.id, at: tokio::time::Instant::now() });
         }
     }
@@ -301,19 +312,26 @@ impl Job {
     /// Raises when the value cannot be encoded.
     #[pyo3(signature = (value, end = true, stored = false))]
     fn succeed(&self, value: &Bound<'_, PyAny>, end: bool, stored: bool) -> PyResult<()> {
-        let py = value.py();
-        let runtime = self.started.get().map(Instant::elapsed).unwrap_or_default();
         // Upstream encodes only what it stores, so a value that cannot be encoded is no failure when nobody wants it.
         let encodes = self.work.wants_result && !stored;
         let result = if encodes { dumps(value)? } else { Bytes::new() };
-        let repr = if self.work.wants_repr {
-            let maxlen = self.entry.getattr(py, intern!(py, "resultrepr_maxsize"))?;
-            shown(value, maxlen.bind(py))
-        } else {
-            None
-        };
-        let success = Success { result, repr, children: self.children(py)?, stored, runtime };
-        self.tell(py, Outcome::Succeeded(success), end)
+        let success = Success { stored, ..self.success(value, result)? };
+        self.tell(value.py(), Outcome::Succeeded(success), end)
+    }
+
+    /// Whether the engine can send what follows the task, if its value is plain.
+    #[getter]
+    fn follows(&self) -> bool {
+        self.work.follows
+    }
+
+    /// The task returned `value`, and the engine sends what follows it. Gives false, and tells nothing, when that is
+    /// Python's to do: the value is not what its JSON reads back as.
+    fn follow(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let Some(result) = dumps_lasting(value) else { return Ok(false) };
+        let success = Success { follow: true, ..self.success(value, result)? };
+        self.tell_end(value.py(), Outcome::Succeeded(success))?;
+        Ok(true)
     }
 
     /// The task had succeeded before, and was not run: there is nothing to store or to show.

@@ -13,6 +13,7 @@
 
 mod decode_body;
 mod engine;
+mod following;
 mod host;
 mod interrupter;
 mod job;

@@ -15,6 +15,7 @@ pub(crate) fn told_again(outcome: &Outcome) -> Outcome {
             repr: success.repr.clone(),
             children: None,
             stored: true,
+            follow: false,
             runtime: success.runtime,
         }),
         Outcome::Failed(failure) => Outcome::Failed(Failure { stored: true, ..failure.clone() }),
@@ -30,6 +31,13 @@ pub(crate) fn told_again(outcome: &Outcome) -> Outcome {
         }
         _ => Outcome::Ignored,
     }
+}
+
+/// The return value as JSON text, if it reads back as it is.
+pub(crate) fn dumps_lasting(value: &Bound<'_, PyAny>) -> Option<Bytes> {
+    let mut text = Vec::new();
+    json::encode_lasting(value, &mut text).ok()?;
+    Some(Bytes::from(text))
 }
 
 /// The return value as JSON text, the way kombu writes it.

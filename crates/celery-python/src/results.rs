@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use celery_results::{ConnectOptions, ResultStore};
+use celery_results::{ConnectOptions, ResultBackend};
 use celery_worker::{Phase, Shutdown};
 
 use crate::settings::Settings;
@@ -17,14 +17,14 @@ pub(crate) async fn open(
     url: &str,
     settings: &Settings,
     shutdown: &Shutdown,
-) -> Result<Option<Arc<dyn ResultStore>>, String> {
+) -> Result<Option<Arc<dyn ResultBackend>>, String> {
     let transport_options = settings.result_backend_transport_options.clone();
     let options = ConnectOptions::new(transport_options, &*settings.hostname)
         .with_use_ssl(settings.redis_backend_use_ssl.clone());
     let mut phases = shutdown.phases();
     loop {
-        let error = match celery_results::connect(url, &options).await {
-            Ok(results) => return Ok(Some(Arc::from(results))),
+        let error = match celery_results::connect_backend(url, &options).await {
+            Ok(results) => return Ok(Some(results)),
             Err(error) => error,
         };
         if !error.is_transient() || !settings.connection_retry {

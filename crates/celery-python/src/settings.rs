@@ -14,6 +14,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use worker_cli::{Banner, LogLevel, QueueLine, TaskLine};
 
+use crate::following::FollowingSettings;
+
 /// Everything the engine needs to know.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,6 +84,8 @@ pub(crate) struct Settings {
     pub(crate) soft_shutdown_on_idle: bool,
     pub(crate) max_stuck: Option<usize>,
     pub(crate) tasks: Vec<TaskSettings>,
+    /// How tasks are sent; `None` when the app does that in a way of its own.
+    pub(crate) following: Option<FollowingSettings>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,6 +116,7 @@ pub(crate) struct TaskSettings {
     rate_limit: Option<String>,
     send_events: bool,
     concluded_by_host: bool,
+    follows: bool,
 }
 
 impl Settings {
@@ -156,6 +161,8 @@ impl Settings {
         config.soft_shutdown_on_idle = self.soft_shutdown_on_idle;
         config.max_stuck = self.max_stuck;
         config.log_values = self.loglevel <= LogLevel::Info;
+        config.following =
+            self.following.as_ref().map(|following| Arc::new(following.known(&config.known_queues)));
         Ok(config)
     }
 
@@ -225,6 +232,7 @@ impl TaskSettings {
         spec.track_started = self.track_started;
         spec.send_events = self.send_events;
         spec.concluded_by_host = self.concluded_by_host;
+        spec.follows = self.follows;
         spec.limits =
             Limits { soft: self.soft_time_limit.and_then(seconds), hard: self.time_limit.and_then(seconds) };
         if let Some(limit) = &self.rate_limit {

@@ -1,5 +1,5 @@
-//! Where the outcomes of Celery tasks are kept: the traits [`ResultStore`] (workers) and [`ResultReader`] (whoever awaits
-//! tasks), and their drivers.
+//! Where the outcomes of Celery tasks are kept: the traits [`ResultStore`] (workers), [`ResultReader`] (whoever awaits
+//! tasks) and [`ChordStore`] (whoever completes chords), and their drivers.
 //!
 //! | driver | URL | module |
 //! |---|---|---|
@@ -7,6 +7,7 @@
 //!
 //! Architecture invariant: no type of a broker library appears in this crate's public API.
 
+mod chords;
 mod connect;
 mod error;
 mod reader;
@@ -14,6 +15,7 @@ mod store;
 pub mod valkey;
 mod watch;
 
+pub use chords::{ChordMembers, ChordPart, ChordStore};
 pub use connect::{ConnectOptions, connect, connect_backend};
 pub use error::{Error, Result};
 pub use reader::{ResultBackend, ResultReader};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Result, ResultStore, Watch};
+use crate::{ChordStore, Result, ResultStore, Watch};
 
 /// Reads what a [`ResultStore`] keeps, and keeps what a client needs of groups and chords.
 ///
@@ -41,7 +41,7 @@ pub trait ResultReader: Send + Sync + std::fmt::Debug {
     async fn set_chord_size(&self, group_id: &str, size: u64, expires: Option<Duration>) -> Result<()>;
 }
 
-/// Both sides of a place for results, on the connections of one value.
-pub trait ResultBackend: ResultStore + ResultReader {}
+/// All sides of a place for results, on the connections of one value.
+pub trait ResultBackend: ResultStore + ResultReader + ChordStore {}
 
-impl<B: ResultStore + ResultReader> ResultBackend for B {}
+impl<B: ResultStore + ResultReader + ChordStore> ResultBackend for B {}

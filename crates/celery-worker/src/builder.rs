@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use celery_executor::{EventReceiver, Executor, Kind, Lane};
 use celery_protocol::control::pidbox_exchange;
-use celery_results::ResultStore;
+use celery_results::ResultBackend;
 use celery_scheduler::{Clock, DueQueue, Revoked, SystemClock};
 use celery_transport::{Acknowledger, Consumer, Publisher, Subscription, Transport};
 use tokio::sync::mpsc;
@@ -21,6 +21,7 @@ use crate::credit::{Credit, Policy};
 use crate::engine::{Engine, Watch};
 use crate::events::{self, Dispatcher, Gauges, Heartbeat, Origin};
 use crate::fetch::Fetcher;
+use crate::follow::Follower;
 use crate::host::Host;
 use crate::intake::Intake;
 use crate::mingle::Neighbors;
@@ -35,7 +36,7 @@ use crate::{Config, Error, Exit, LamportClock, Phase, Result, Shutdown, gossip};
 pub struct WorkerBuilder {
     config: Config,
     transport: Box<dyn Transport>,
-    results: Option<Arc<dyn ResultStore>>,
+    results: Option<Arc<dyn ResultBackend>>,
     host: Option<Arc<dyn Host>>,
     clock: Arc<dyn Clock>,
     lamport: LamportClock,
@@ -46,7 +47,7 @@ pub struct WorkerBuilder {
 impl WorkerBuilder {
     /// Where results are kept; without it none are.
     #[must_use]
-    pub fn results(mut self, results: Arc<dyn ResultStore>) -> Self {
+    pub fn results(mut self, results: Arc<dyn ResultBackend>) -> Self {
         self.results = Some(results);
         self
     }
@@ -192,6 +193,8 @@ impl Worker {
         let telling = tokio::spawn(events::send(dispatcher.clone(), Arc::clone(&publisher)));
 
         let reporter = Arc::new(Reporter::new(&config));
+        let follower = config.following.clone();
+        let follower = follower.map(|known| Follower::new(known, config.zone.clone(), &config.queues));
         let (completer, items) = mpsc::unbounded_channel();
         let (settler, settlements) = mpsc::unbounded_channel();
         let backlog = Arc::new(AtomicUsize::new(0));
@@ -204,6 +207,7 @@ impl Worker {
                 backlog: Arc::clone(&backlog),
                 host_stores: results.is_none(),
                 results,
+                follower,
                 acknowledger: Arc::clone(&acknowledger),
                 outbox: outbox.clone(),
                 reporter: Arc::clone(&reporter),

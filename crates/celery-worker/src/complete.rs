@@ -11,25 +11,29 @@
 //!
 //! Round trips per burst: one to store, one to settle. Copies per task: the encoded result meta.
 
+mod following;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use celery_executor::{Failure, JobId, Outcome};
 use celery_protocol::result::RevokedReason;
-use celery_results::{ResultStore, StoreResult};
+use celery_results::{ResultBackend, StoreResult};
 use celery_scheduler::Clock;
 use celery_transport::{Acknowledger, Settlement};
 use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 
+pub(crate) use self::following::Stage;
+use self::following::{Concluding, Following, add_children, value};
+use crate::away::until_answered;
 use crate::events::Dispatcher;
-use crate::host::{Ending, Host, How};
+use crate::follow::Follower;
+use crate::host::{Conclusion, Ending, Host, How};
 use crate::in_flight::{self, InFlight};
 use crate::intake::{Reason, Refused};
-use crate::outbox::{Away, Outbox, until_answered};
+use crate::outbox::Outbox;
 use crate::parking::UnderWay;
 use crate::report::{Reporter, log_ended};
 
@@ -40,8 +44,10 @@ pub(crate) enum Item {
     Store { job: Option<JobId>, result: StoreResult },
     /// A message that is not run.
     Refused(Box<Refused>),
-    /// A task that has ended.
-    Ended { job: JobId, in_flight: Box<InFlight>, outcome: Outcome },
+    /// A task that has ended, and how far what follows it has come.
+    Ended { job: JobId, in_flight: Box<InFlight>, outcome: Outcome, stage: Stage },
+    /// What the host has concluded, and whether its state is stored.
+    Concluded { item: Box<Item>, stored: bool },
 }
 
 impl Item {
@@ -50,6 +56,7 @@ impl Item {
             Self::Store { job, .. } => *job,
             Self::Refused(_) => None,
             Self::Ended { job, .. } => Some(*job),
+            Self::Concluded { item, .. } => item.job(),
         }
     }
 
@@ -58,7 +65,28 @@ impl Item {
             Self::Store { result, .. } => Some(&result.task_id),
             Self::Refused(refused) => refused.headers.as_ref().map(|headers| headers.id.as_str()),
             Self::Ended { in_flight, .. } => Some(&in_flight.headers.id),
+            Self::Concluded { item, .. } => item.task_id(),
         }
+    }
+
+    /// What the host made of it.
+    fn concluded(mut self, conclusion: Conclusion) -> Self {
+        let stored = !matches!(conclusion, Conclusion::NotDone);
+        if let Self::Ended { outcome, stage, .. } = &mut self {
+            match (conclusion, &*stage) {
+                (Conclusion::Sent(children), Stage::Odd) => {
+                    if let Outcome::Succeeded(success) = outcome {
+                        add_children(success, &children);
+                    }
+                    *stage = Stage::Sent;
+                    return self;
+                }
+                (Conclusion::Failed(failure), _) => *outcome = Outcome::Failed(*failure),
+                (Conclusion::NotDone, Stage::Odd) => *outcome = publication_refused("the app did not answer"),
+                _ => {}
+            }
+        }
+        Self::Concluded { item: Box::new(self), stored }
     }
 }
 
@@ -66,7 +94,9 @@ impl Item {
 pub(crate) struct Completer {
     pub(crate) items: mpsc::UnboundedReceiver<Item>,
     pub(crate) backlog: Arc<AtomicUsize>,
-    pub(crate) results: Option<Arc<dyn ResultStore>>,
+    pub(crate) results: Option<Arc<dyn ResultBackend>>,
+    /// Sends what follows tasks; without it the host does.
+    pub(crate) follower: Option<Follower>,
     pub(crate) acknowledger: Arc<dyn Acknowledger>,
     pub(crate) outbox: Outbox,
     pub(crate) reporter: Arc<Reporter>,
@@ -89,10 +119,8 @@ struct Burst {
     store: Vec<StoreResult>,
     settle: Vec<Settlement>,
     told: Vec<Told>,
+    following: Following,
 }
-
-/// An item and whether the host has stored its state.
-type Concluded = (Item, bool);
 
 const BURST: usize = 512;
 
@@ -115,14 +143,14 @@ impl Completer {
     pub(crate) async fn run(mut self) {
         let mut came = Vec::with_capacity(BURST);
         let mut parked = Vec::new();
-        let mut concluding: FuturesUnordered<BoxFuture<'static, Concluded>> = FuturesUnordered::new();
+        let mut concluding = Concluding::new();
         let mut open = true;
         while open || !parked.is_empty() || !concluding.is_empty() {
             let mut burst = Burst::default();
             tokio::select! {
                 count = self.items.recv_many(&mut came, BURST), if open => open = count > 0,
                 () = self.outbox.confirmed(), if !parked.is_empty() => {}
-                Some((item, stored)) = concluding.next() => self.complete(item, stored, &mut burst),
+                Some(item) = concluding.next() => came.push(item),
             }
             let mut held: HashSet<String> = HashSet::new();
             for item in std::mem::take(&mut parked).into_iter().chain(came.drain(..)) {
@@ -130,13 +158,20 @@ impl Completer {
                 if pending || (!held.is_empty() && item.task_id().is_some_and(|id| held.contains(id))) {
                     held.extend(item.task_id().map(str::to_owned));
                     parked.push(item);
-                } else if let Some((host, ending)) = self.ending(&item) {
-                    concluding.push(Box::pin(async move { (item, host.conclude(ending).await) }));
+                    continue;
+                }
+                let item = self.with_refusal(item);
+                if let Some((host, ending)) = self.ending(&item) {
+                    concluding.push(Box::pin(async move { item.concluded(host.conclude(ending).await) }));
+                } else if item.is_followed() {
+                    burst.following.begin(item);
                 } else {
-                    self.complete(item, false, &mut burst);
+                    self.complete(item, &mut burst);
                 }
             }
+            self.send_what_follows(&mut burst, &mut parked, &mut concluding).await;
             self.store(&burst.store).await;
+            self.count_parts(&mut burst, &mut parked, &mut concluding).await;
             for told in burst.told {
                 match told {
                     Told::Refused(refused) => self.events.refused(&refused),
@@ -147,6 +182,35 @@ impl Completer {
                 settle(&*self.acknowledger, &burst.settle).await;
             }
             self.backlog.fetch_sub(burst.items, Ordering::Relaxed);
+        }
+    }
+
+    /// What the broker's refusal of something published makes of an item: the task fails, or the chord it completed does.
+    fn with_refusal(&self, item: Item) -> Item {
+        let refusal = match &item {
+            Item::Ended { job, .. } => self.outbox.take_refusal(*job),
+            Item::Concluded { item, .. } => item.job().and_then(|job| self.outbox.take_refusal(job)),
+            Item::Store { .. } | Item::Refused(_) => None,
+        };
+        match (refusal, item) {
+            (Some(reason), Item::Concluded { item, stored }) => match *item {
+                Item::Ended { job, in_flight, outcome, stage: Stage::OddChord } => {
+                    Item::Ended { job, in_flight, outcome, stage: Stage::BodyRefused(None, reason) }
+                }
+                item => Item::Concluded { item: Box::new(item), stored },
+            },
+            (Some(reason), Item::Ended { job, in_flight, outcome, stage }) => {
+                let (outcome, stage) = match (stage, outcome) {
+                    (Stage::New | Stage::Sent, Outcome::Succeeded(_) | Outcome::Retried { .. }) => {
+                        (publication_refused(&reason), Stage::Refused(reason))
+                    }
+                    (Stage::Body(claim), outcome) => (outcome, Stage::BodyRefused(Some(claim), reason)),
+                    // It has failed already, and the refusal is in the log.
+                    (stage, outcome) => (outcome, stage),
+                };
+                Item::Ended { job, in_flight, outcome, stage }
+            }
+            (_, item) => item,
         }
     }
 
@@ -164,18 +228,25 @@ impl Completer {
                 };
                 (refused.message.as_ref()?, refused.headers.as_ref()?, refused.spec.as_ref(), how)
             }
-            Item::Ended { in_flight, outcome, .. } => {
-                let how = match outcome {
-                    Outcome::TimedOut { limit } => How::TimedOut(*limit),
-                    Outcome::Terminated { signal } => How::Revoked(RevokedReason::Terminated, Some(*signal)),
+            Item::Ended { in_flight, outcome, stage, .. } => {
+                let how = match (outcome, stage) {
+                    (Outcome::Succeeded(success), Stage::Odd) => How::Succeeded(success.result.clone()),
+                    (Outcome::Succeeded(success), Stage::OddChord) => How::Counted(success.result.clone()),
+                    (_, Stage::BodyRefused(_, reason)) => How::BodyRefused(reason.clone()),
+                    (_, Stage::Refused(reason)) => How::Refused(reason.clone()),
+                    (Outcome::TimedOut { limit }, _) => How::TimedOut(*limit),
+                    (Outcome::Terminated { signal }, _) => {
+                        How::Revoked(RevokedReason::Terminated, Some(*signal))
+                    }
                     _ => return None,
                 };
                 (&in_flight.message, &in_flight.headers, Some(&in_flight.spec), how)
             }
-            Item::Store { .. } => return None,
+            Item::Store { .. } | Item::Concluded { .. } => return None,
         };
         let followed = || in_flight::body(message).is_none_or(|body| !body.embed.is_empty());
-        if spec.is_some_and(|spec| !spec.concluded_by_host) && !followed() {
+        let whole = spec.is_none_or(|spec| spec.concluded_by_host) && !matches!(how, How::Refused(_));
+        if !whole && !followed() {
             return None;
         }
         let ignores = match spec {
@@ -183,17 +254,40 @@ impl Completer {
             None => headers.ignore_result.unwrap_or_default(),
         };
         let store = !ignores || spec.is_some_and(|spec| spec.store_errors_even_if_ignored);
-        let ending = Ending::new(&*headers.task, &*headers.id, Arc::clone(message), store, how);
+        let ending = Ending::new(item.job(), &*headers.task, &*headers.id, Arc::clone(message), store, how);
         Some((Arc::clone(host), ending))
     }
 
-    fn complete(&self, item: Item, stored: bool, burst: &mut Burst) {
+    fn complete(&self, item: Item, burst: &mut Burst) {
         burst.items += 1;
+        let (item, stored) = match item {
+            Item::Concluded { item, stored } => (*item, stored),
+            item => (item, false),
+        };
         match item {
             Item::Store { job: Some(job), .. } if self.outbox.is_refused(job) => {}
             Item::Store { result, .. } => burst.store.push(result),
             Item::Refused(refused) => self.refuse(refused, stored, burst),
-            Item::Ended { job, in_flight, outcome } => self.end(job, in_flight, outcome, stored, burst),
+            Item::Ended { job, in_flight, outcome, stage } => match stage {
+                Stage::Body(claim) | Stage::BodyRefused(Some(claim), _) => {
+                    burst.following.end(*claim);
+                    self.finish(in_flight, outcome, burst);
+                }
+                Stage::Stored => self.count_or_finish(job, in_flight, outcome, burst),
+                Stage::BodyRefused(None, _) | Stage::OddChord | Stage::Done => {
+                    self.finish(in_flight, outcome, burst)
+                }
+                Stage::New | Stage::Odd | Stage::Refused(_) => {
+                    self.store_end(&in_flight, &outcome, stored, burst);
+                    self.finish(in_flight, outcome, burst);
+                }
+                Stage::Sent => {
+                    self.store_end(&in_flight, &outcome, stored, burst);
+                    self.count_or_finish(job, in_flight, outcome, burst);
+                }
+            },
+            // Nobody concludes twice.
+            Item::Concluded { .. } => {}
         }
     }
 
@@ -208,15 +302,29 @@ impl Completer {
         burst.told.push(Told::Refused(refused));
     }
 
-    fn end(&self, job: JobId, in_flight: Box<InFlight>, outcome: Outcome, stored: bool, burst: &mut Burst) {
-        let outcome = match (self.outbox.take_refusal(job), outcome) {
-            (Some(reason), Outcome::Succeeded(_) | Outcome::Retried { .. }) => publication_refused(&reason),
-            (_, outcome) => outcome,
-        };
-        log_ended(&in_flight, &outcome);
+    fn store_end(&self, in_flight: &InFlight, outcome: &Outcome, stored: bool, burst: &mut Burst) {
+        log_ended(in_flight, outcome);
         if !stored {
-            burst.store.extend(self.reporter.outcome(&in_flight, &outcome, self.clock.now()));
+            burst.store.extend(self.reporter.outcome(in_flight, outcome, self.clock.now()));
         }
+    }
+
+    /// Has the part of a chord counted that the task is, if it is one, once the burst is stored.
+    fn count_or_finish(&self, job: JobId, in_flight: Box<InFlight>, outcome: Outcome, burst: &mut Burst) {
+        if let (Some(follower), Some(_), Outcome::Succeeded(success)) =
+            (&self.follower, &self.results, &outcome)
+            && let Some((part, claim)) = follower.part(&in_flight, value(success))
+        {
+            burst.items -= 1;
+            let stage = Stage::Stored;
+            burst.following.count(part, claim, Item::Ended { job, in_flight, outcome, stage });
+        } else {
+            self.finish(in_flight, outcome, burst);
+        }
+    }
+
+    /// Settles the message of a task that is done with, and has it told of.
+    fn finish(&self, in_flight: Box<InFlight>, outcome: Outcome, burst: &mut Burst) {
         if !in_flight.acked {
             burst.settle.push(settlement(&in_flight, &outcome));
         }
@@ -228,13 +336,8 @@ impl Completer {
     /// Stores a burst, again and again while the store is away.
     async fn store(&self, batch: &[StoreResult]) {
         let Some(results) = self.results.as_ref().filter(|_| !batch.is_empty()) else { return };
-        let mut away = Away::new("store results");
-        while let Err(error) = results.store(batch).await {
-            if !error.is_transient() {
-                tracing::error!("Cannot store some of {} results: {error}", batch.len());
-                return;
-            }
-            away.pause(&error).await;
+        if let Err(error) = until_answered("store results", || results.store(batch)).await {
+            tracing::error!("Cannot store some of {} results: {error}", batch.len());
         }
     }
 }

@@ -10,6 +10,7 @@ use celery_scheduler::{RateLimit, Zone};
 use celery_transport::{PriorityOrder, Queue};
 
 pub use crate::events::Software;
+use crate::follow::Following;
 
 /// The settings of a worker. Names follow Celery's settings where there is one.
 #[derive(Debug, Clone)]
@@ -83,6 +84,8 @@ pub struct Config {
     pub max_stuck: Option<usize>,
     /// Whether the `repr` of return values is wanted for the log.
     pub log_values: bool,
+    /// What is known of sending tasks; without it the host sends what follows a task.
+    pub following: Option<Arc<Following>>,
 }
 
 impl Config {
@@ -126,6 +129,7 @@ impl Config {
             soft_shutdown_on_idle: false,
             max_stuck: Some(64),
             log_values: true,
+            following: None,
         }
     }
 }
@@ -161,6 +165,9 @@ pub struct TaskSpec {
     /// Whether the [`Host`](crate::Host) concludes a task that ends without having run to its end: its backend is the
     /// host's, or hooks and signals of the host have to be called.
     pub concluded_by_host: bool,
+    /// Whether what follows it when it succeeds can be sent from here ([`Following`]). The program that runs it says so of
+    /// each outcome: [`Success::follow`](celery_executor::Success).
+    pub follows: bool,
 }
 
 impl TaskSpec {
@@ -189,6 +196,7 @@ impl TaskSpec {
             rate_limit: None,
             send_events: true,
             concluded_by_host: false,
+            follows: false,
         }
     }
 }

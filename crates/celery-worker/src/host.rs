@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use celery_executor::{Failure, JobId};
 use celery_protocol::Message;
 use celery_protocol::result::RevokedReason;
 
@@ -25,15 +27,16 @@ pub trait Host: Send + Sync + Debug {
         let _ = (index, lag);
     }
 
-    /// Concludes a task that ended without having run to its end, as upstream's parent process does: chords and chains
-    /// are told, error links called, hooks and signals. Returns whether the result is stored.
-    async fn conclude(&self, ending: Ending) -> bool;
+    /// Does for a task that ended what only the app can do: [`How`] says what.
+    async fn conclude(&self, ending: Ending) -> Conclusion;
 }
 
-/// A task that ended without having run to its end.
+/// A task that ended, and of which the host has something to do.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Ending {
+    /// The job, if it ran here: it counts what is published for it.
+    pub job: Option<JobId>,
     /// The name of the task.
     pub task: String,
     /// Its id.
@@ -46,6 +49,20 @@ pub struct Ending {
     pub how: How,
 }
 
+/// What became of concluding a task.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Conclusion {
+    /// It is done, and the state of the task, if it has to be stored, is.
+    Done,
+    /// It could not be done. The state of the task is to be stored by the worker.
+    NotDone,
+    /// What follows it is published, which gave it these children more, a JSON list.
+    Sent(String),
+    /// What follows it could not be sent, and it is told as failed.
+    Failed(Box<Failure>),
+}
+
 /// How a task ended.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -56,16 +73,26 @@ pub enum How {
     Revoked(RevokedReason, Option<i32>),
     /// No such task is registered.
     NotRegistered,
+    /// It succeeded with this value, JSON. What follows it is sent as the app sends it; its result is stored by the worker
+    /// after that.
+    Succeeded(Bytes),
+    /// It succeeded with this value, JSON, and its result is stored: its part of a chord is counted.
+    Counted(Bytes),
+    /// The broker refused, for this reason, something that it published or that follows it: it fails.
+    Refused(String),
+    /// It completed a chord, and the broker refused the body for this reason: the chord fails.
+    BodyRefused(String),
 }
 
 impl Ending {
     pub(crate) fn new(
+        job: Option<JobId>,
         task: impl Into<String>,
         id: impl Into<String>,
         message: Arc<Message>,
         store: bool,
         how: How,
     ) -> Self {
-        Self { task: task.into(), id: id.into(), message, store, how }
+        Self { job, task: task.into(), id: id.into(), message, store, how }
     }
 }

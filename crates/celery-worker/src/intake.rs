@@ -143,6 +143,7 @@ impl Intake {
             }))
             .with_report_start(spec.track_started)
             .with_rank(rank)
+            .with_follows(spec.follows)
             .with_wants_result(!spec.ignores(headers.ignore_result));
         let kind = spec.kind;
         let in_flight = Box::new(InFlight { tag, headers, spec, message, started: None, acked: false });

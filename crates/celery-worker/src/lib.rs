@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod away;
 mod builder;
 mod complete;
 mod config;
@@ -10,6 +11,7 @@ mod engine;
 mod error;
 mod events;
 mod fetch;
+mod follow;
 mod gossip;
 mod host;
 mod in_flight;
@@ -27,7 +29,8 @@ mod shutdown;
 pub use builder::{Ended, Worker, WorkerBuilder};
 pub use config::{Config, Software, TaskSpec};
 pub use error::{Error, Result};
-pub use host::{Ending, Host, How};
+pub use follow::{Following, Takes, Target};
+pub use host::{Conclusion, Ending, Host, How};
 pub use lamport::LamportClock;
 pub use outbox::{Outbox, OutboxError};
 pub use shutdown::{Exit, Phase, Shutdown};

@@ -8,11 +8,12 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use celery_executor::JobId;
 use celery_transport::{Publication, Publisher, Queue};
 use tokio::sync::{Notify, mpsc};
+
+use crate::away::{Away, until_answered};
 
 /// Why a task's publication was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +77,20 @@ impl Outbox {
         }
         self.pending().entry(job).or_default().count += 1;
         self.0.sender.send(Item::Publish(job, Box::new(publication))).map_err(|_| OutboxError::Closed)
+    }
+
+    /// Takes what follows a job that has ended, queues that it needs first. However much waits: it is no task that could
+    /// be told to wait.
+    pub(crate) fn follow(&self, job: JobId, queues: Vec<Queue>, publications: Vec<Publication>) {
+        for queue in queues {
+            // Whoever sends outlives whoever completes.
+            let _ = self.declare(queue);
+        }
+        self.0.waiting.fetch_add(publications.len(), Ordering::Relaxed);
+        self.pending().entry(job).or_default().count += publications.len();
+        for publication in publications {
+            let _ = self.0.sender.send(Item::Publish(job, Box::new(publication)));
+        }
     }
 
     /// Declares a queue that a task is about to publish to.
@@ -181,46 +196,5 @@ async fn send(
 async fn declare(publisher: &dyn Publisher, queue: Queue) {
     if let Err(error) = until_answered("declare", || publisher.declare(std::slice::from_ref(&queue))).await {
         tracing::error!("Cannot declare queue {}: {error}", queue.name);
-    }
-}
-
-/// Repeats `call` while the broker is away, with a growing pause. Said once.
-pub(crate) async fn until_answered<T, F>(
-    what: &'static str,
-    mut call: impl FnMut() -> F,
-) -> celery_transport::Result<T>
-where
-    F: Future<Output = celery_transport::Result<T>>,
-{
-    let mut away = Away::new(what);
-    loop {
-        match call().await {
-            Err(error) if error.is_transient() => away.pause(&error).await,
-            answer => return answer,
-        }
-    }
-}
-
-/// A broker or a store that does not answer: said once, then waited for with growing pauses.
-#[derive(Debug)]
-pub(crate) struct Away {
-    what: &'static str,
-    pause: Duration,
-    said: bool,
-}
-
-impl Away {
-    /// `what` is what cannot be done meanwhile: "publish", "store results".
-    pub(crate) fn new(what: &'static str) -> Self {
-        Self { what, pause: Duration::from_millis(50), said: false }
-    }
-
-    pub(crate) async fn pause(&mut self, error: &(dyn std::fmt::Display + Sync)) {
-        if !self.said {
-            self.said = true;
-            tracing::warn!("Cannot {} for now, trying again until the server is back: {error}", self.what);
-        }
-        tokio::time::sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(Duration::from_secs(2));
     }
 }

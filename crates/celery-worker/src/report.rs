@@ -182,7 +182,7 @@ impl Reporter {
 }
 
 /// A moment as Python's `datetime.isoformat()` writes it for a zone (`celery/app/base.py: Celery.now`).
-fn local(zone: &Zone, moment: SystemTime) -> String {
+pub(crate) fn local(zone: &Zone, moment: SystemTime) -> String {
     let offset = zone.offset(moment);
     let ahead = Duration::from_secs(u64::from(offset.unsigned_abs()));
     let shifted = if offset < 0 { moment.checked_sub(ahead) } else { moment.checked_add(ahead) };

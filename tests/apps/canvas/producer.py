@@ -1,7 +1,23 @@
 """Canvases as any producer sends them; each function gives what the client sees."""
 
 from celery import chain, chord, group
-from tasks import add, add_async, app, fail_async, keep, on_error, on_error_async, total, total_async
+from tasks import (
+    add,
+    add_async,
+    app,
+    claimed_part,
+    fail_async,
+    keep,
+    late_part,
+    noted,
+    on_error,
+    on_error_async,
+    part,
+    stray,
+    total,
+    total_async,
+    total_kept,
+)
 
 TIMEOUT = 20
 
@@ -73,3 +89,52 @@ def broken_chord():
     result = chord([add.s(1, 1), fail_async.s()], total.s()).apply_async()
     outcome = result.get(timeout=TIMEOUT, propagate=False)
     return [result.state, type(outcome).__name__]
+
+
+def wide_chord(parts, key):
+    result = chord([part.s(n) for n in range(parts)], total_kept.s(key)).apply_async()
+    return result.get(timeout=5 * TIMEOUT)
+
+
+def late_chord(parts, key):
+    """Sent, and not waited for."""
+    return chord([late_part.s(n, f"{key}-parts") for n in range(parts)], total_kept.s(key)).apply_async().id
+
+
+def claimed_chord(seconds):
+    """Sent, and not waited for."""
+    return chord([claimed_part.s(7, seconds)], total.s()).apply_async().id
+
+
+def awaited(task_id):
+    return app.AsyncResult(task_id).get(timeout=5 * TIMEOUT)
+
+
+def sent_by_the_app():
+    """A link, the next step and the body of a chord whose task is sent in a way of its own."""
+    first = add_async.apply_async((1, 2), link=noted.s())
+    last = chain(add_async.s(1, 2), noted.s(), add_async.s(1)).apply_async()
+    body = chord([part.s(n) for n in range(3)], noted.s()).apply_async()
+    values = [result.get(timeout=TIMEOUT) for result in (first, last, body)]
+    links = [child.get(timeout=TIMEOUT) for child in app.AsyncResult(first.id).children]
+    return [*values, links, app.AsyncResult(last.parent.parent.id).children[0].id == last.parent.id]
+
+
+def failed(result):
+    error = result.get(timeout=TIMEOUT, propagate=False)
+    return [result.state, type(error).__name__]
+
+
+def refused_link(queue, key):
+    """The broker takes nothing into the queue."""
+    result = add_async.apply_async((1, 2), link=into(queue), link_error=on_error.s(key))
+    return failed(result)
+
+
+def refused_body(queue):
+    return failed(chord([part.s(n) for n in range(3)], into(queue)).apply_async())
+
+
+def into(queue):
+    """A signature for the queue: routed there, or with the queue as an option."""
+    return stray.s() if queue == "strays" else add.s(1).set(queue=queue)

@@ -5,6 +5,7 @@ import re
 import time
 from collections import Counter
 
+import celery
 from celery import chain, chord, group
 from celery.result import GroupResult
 from redis import Redis
@@ -15,7 +16,8 @@ broker = Redis.from_url(app.conf.broker_url)
 QUEUES = ["celery", *(f"celery\x06\x16{step}" for step in (3, 6, 9))]
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MOST_LEAVES = 60
-DEEPEST = 4
+#: Before 5.7 Celery itself takes time and memory without bound to send some that are deeper.
+DEEPEST = 4 if celery.VERSION >= (5, 7) else 2
 #: Seconds that a wave may take.
 PATIENCE = 300
 

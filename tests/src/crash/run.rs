@@ -148,6 +148,8 @@ impl<'a> Stage<'a> {
             let finished = self.live(&mut worker, &file, &mut latest, progress)?;
             let mut incarnation = Incarnation::default();
             if finished {
+                // It may just have been started, and a process that is not yet a worker has no shutdown.
+                worker.wait_ready()?;
                 let code = worker.terminate(Duration::from_secs(30))?;
                 ensure!(code == 0, "the last worker ended with {code}");
             } else {

@@ -3,7 +3,8 @@
 //! A repetition is explained when the worker that ran the task before was killed, or told to end at once, while it ran it
 //! or a moment after. Stock workers repeat more among themselves: what is older than the visibility timeout, and what one
 //! of them still ran after it was told to end (it does not always acknowledge that). What one of our workers ran or held is
-//! not repeated for either reason.
+//! not repeated for either reason, unless a stock worker had received it before and held it for so long that its message was
+//! restored, which went to ours: the stock worker still has its copy, and runs it in its turn.
 
 use std::collections::HashMap;
 
@@ -44,6 +45,15 @@ pub struct Incarnation {
     pub end: Option<(f64, End)>,
     /// What its tasks wrote.
     pub marks: Vec<Mark>,
+    /// When it received each task first: local time, as its log has it.
+    pub received: HashMap<usize, String>,
+}
+
+impl Incarnation {
+    /// One that was just started.
+    pub fn new(kind: Kind) -> Self {
+        Self { kind, end: None, marks: Vec::new(), received: HashMap::new() }
+    }
 }
 
 /// When a task was sent, and from when on it may run.
@@ -64,7 +74,7 @@ pub struct Verdict {
     pub missing: Vec<usize>,
     /// Repetitions of tasks whose worker was killed or told to end at once.
     pub killed: usize,
-    /// Repetitions of tasks that a stock worker had held for longer than the visibility timeout.
+    /// Repetitions of tasks that a stock worker, the first or the second, had held for longer than the visibility timeout.
     pub aged: usize,
     /// Repetitions of tasks that a stock worker ran after it was told to end in good order.
     pub leaving: usize,
@@ -142,7 +152,7 @@ fn repetition(
     incarnations: &[Incarnation],
     verdict: &mut Verdict,
 ) {
-    let before = &incarnations[first.incarnation];
+    let (before, after) = (&incarnations[first.incarnation], &incarnations[second.incarnation]);
     let unfinished = before
         .end
         .filter(|(at, _)| second.began > *at && first.ended.is_none_or(|ended| ended > at - ACKNOWLEDGED));
@@ -151,10 +161,9 @@ fn repetition(
         verdict.killed += 1;
     } else if stock && unfinished.is_some_and(|_| first.ended.is_some_and(|ended| ended < second.began)) {
         verdict.leaving += 1;
-    } else if stock && second.began - sent.at > visibility {
+    } else if (stock || held_before(task, after, before)) && second.began - sent.at > visibility {
         verdict.aged += 1;
     } else {
-        let after = &incarnations[second.incarnation];
         verdict.unexplained.push(format!(
             "task {task} (sent at {:.3}, due at {:.3}) began at {:.3} in incarnation {} ({:?}) after a run in incarnation \
              {} ({:?}, {:?}; {:.3} to {:?})",
@@ -172,6 +181,12 @@ fn repetition(
     }
 }
 
+/// Whether a stock worker had received the task before the other one did.
+fn held_before(task: usize, worker: &Incarnation, other: &Incarnation) -> bool {
+    let order = worker.received.get(&task).zip(other.received.get(&task));
+    worker.kind == Kind::Stock && order.is_some_and(|(worker, other)| worker < other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,7 +196,7 @@ mod tests {
     fn worker(kind: Kind, end: Option<(f64, End)>, began: f64, ended: Option<f64>) -> Incarnation {
         let mut marks = vec![Mark { task: 0, at: began, ended: false }];
         marks.extend(ended.map(|at| Mark { task: 0, at, ended: true }));
-        Incarnation { kind, end, marks }
+        Incarnation { end, marks, ..Incarnation::new(kind) }
     }
 
     fn after(first: Incarnation, began: f64) -> Verdict {
@@ -218,6 +233,20 @@ mod tests {
         assert_eq!((verdict.aged, verdict.is_good()), (1, true));
         assert!(!after(worker(Kind::Stock, None, 1.0, Some(15.0)), 9.0).is_good());
         assert!(!after(worker(Kind::Ours, None, 1.0, Some(15.0)), 11.0).is_good());
+    }
+
+    #[test]
+    fn a_stock_worker_runs_the_copy_that_it_held_too_long() {
+        let repeated = |kind, [first, second]: [&str; 2], began| {
+            let mut ours = worker(Kind::Ours, None, 11.0, Some(12.0));
+            let mut other = worker(kind, None, began, Some(began + 1.0));
+            ours.received = HashMap::from([(0, first.to_owned())]);
+            other.received = HashMap::from([(0, second.to_owned())]);
+            judge(&SENT, 10.0, &[ours, other])
+        };
+        assert_eq!(repeated(Kind::Stock, ["10:00:11,000", "10:00:00,500"], 13.0).aged, 1);
+        assert!(!repeated(Kind::Stock, ["10:00:11,000", "10:00:12,000"], 13.0).is_good());
+        assert!(!repeated(Kind::Ours, ["10:00:11,000", "10:00:00,500"], 13.0).is_good());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod judge;
 mod plan;
+mod receipts;
 mod run;
 mod slots;
 

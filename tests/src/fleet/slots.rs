@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::judge::{End, Incarnation, Kind};
 use super::plan::Fleet;
+use super::receipts;
 use crate::dice::Dice;
 use crate::effects;
 use crate::worker::{Front, WorkerProcess, WorkerSpec};
@@ -80,7 +81,7 @@ impl<'a> Slots<'a> {
             Kind::Ours => spec.args(&["--sync-workers=4", "--loop-concurrency=1"]),
         };
         let worker = spec.spawn()?;
-        self.incarnations.push(Incarnation { kind, end: None, marks: Vec::new() });
+        self.incarnations.push(Incarnation::new(kind));
         Ok(Slot { kind, worker, number, until: Instant::now() + dice.seconds(self.fleet.life()) })
     }
 
@@ -126,7 +127,11 @@ impl<'a> Slots<'a> {
             std::thread::sleep(Duration::from_millis(20));
         }
         for number in 0..self.incarnations.len() {
-            self.incarnations[number].marks = effects::read(&self.file(number))?;
+            let file = self.file(number);
+            self.incarnations[number].marks = effects::read(&file)?;
+            let log =
+                std::fs::read(file.with_extension("log")).context("cannot read the output of a worker")?;
+            self.incarnations[number].received = receipts::read(&String::from_utf8_lossy(&log));
         }
         Ok(self.incarnations)
     }

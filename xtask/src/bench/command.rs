@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use crate::bench::chord::{self, Chord};
 use crate::bench::eta::{self, Eta};
 use crate::bench::events::{self, Events};
 use crate::bench::protocol::{self, Protocol};
@@ -28,6 +29,8 @@ enum Measurement {
     Events(Events),
     /// Far ETAs: memory of the worker, and how late those start that are due.
     Eta(Eta),
+    /// A chord of many coroutines: how long after the last part its body starts.
+    Chord(Chord),
 }
 
 pub(crate) fn run(command: &Bench, steps: &Steps) -> Result<bool> {
@@ -37,5 +40,6 @@ pub(crate) fn run(command: &Bench, steps: &Steps) -> Result<bool> {
         Measurement::Publish(command) => publish::run(command, steps),
         Measurement::Events(command) => events::run(command, steps),
         Measurement::Eta(command) => eta::run(command, steps),
+        Measurement::Chord(command) => chord::run(command, steps),
     }
 }

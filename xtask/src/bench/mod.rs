@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measurements, against upstream's where there is something to compare with.
 
 mod chart;
+mod chord;
 mod command;
 mod eta;
 mod events;

@@ -9,8 +9,8 @@ use crate::prepare::interpreter;
 use crate::process;
 use crate::steps::Steps;
 
-/// Makes sure of a C compiler, redis-server, rabbitmq-server and a CPython; installs what is missing as root on Debian, and says which
-/// packages bring it otherwise.
+/// Makes sure of a C compiler, redis-server, rabbitmq-server and a CPython; installs what is missing as root on Debian,
+/// and says which packages bring it otherwise.
 pub(crate) fn ensure(steps: &Steps) -> Result<()> {
     install(steps, &missing())
 }

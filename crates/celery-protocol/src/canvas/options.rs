@@ -69,7 +69,7 @@ impl Options {
     }
 
     /// Sets `key` unless it is there.
-    pub(super) fn set_default(&mut self, key: &str, value: impl Into<OptionValue>) {
+    pub fn set_default(&mut self, key: &str, value: impl Into<OptionValue>) {
         if !self.contains(key) {
             self.set(key, value);
         }
@@ -209,7 +209,8 @@ impl OptionValue {
         }
     }
 
-    pub(super) fn is_null(&self) -> bool {
+    /// Whether it is `None`.
+    pub fn is_null(&self) -> bool {
         matches!(self, Self::Value(Value::Null))
     }
 }

@@ -16,6 +16,7 @@ pub struct Plan {
     pub steps: Vec<Step>,
     results: Results,
     result: Option<Node>,
+    trail: Vec<Node>,
 }
 
 /// One thing to do.
@@ -61,6 +62,11 @@ impl Plan {
     pub fn result(&self) -> Option<ResultTree> {
         self.result.map(|node| self.results.tree(node))
     }
+
+    /// What a task that sends this lists as its children (`celery/app/task.py: Task.add_trail`).
+    pub fn trail(&self) -> impl Iterator<Item = ResultTree> {
+        self.trail.iter().map(|node| self.results.tree(*node))
+    }
 }
 
 impl Signature {
@@ -90,15 +96,17 @@ impl Signature {
     ) -> Result<Plan, Error> {
         self.check()?;
         let freezer = Freezer { ids, reply_to, results: Results::default() };
-        let mut planner = Planner { freezer, steps: Vec::with_capacity(1) };
+        let mut planner = Planner { freezer, steps: Vec::with_capacity(1), trail: Vec::new() };
         let result = planner.apply(self, args, kwargs, options)?;
-        Ok(Plan { steps: planner.steps, results: planner.freezer.results, result })
+        let Planner { freezer, steps, trail } = planner;
+        Ok(Plan { steps, results: freezer.results, result, trail })
     }
 }
 
 struct Planner<'a> {
     freezer: Freezer<'a>,
     steps: Vec<Step>,
+    trail: Vec<Node>,
 }
 
 impl Planner<'_> {
@@ -132,6 +140,9 @@ impl Planner<'_> {
             _ => self.freezer.new_id(),
         };
         let result = self.freezer.results.task(&id);
+        if adds_to_parent(options.remove("add_to_parent")) {
+            self.trail.push(result);
+        }
         self.steps.push(Step::Send(Call { task, id, args, kwargs, options }));
         result
     }
@@ -199,6 +210,7 @@ impl Planner<'_> {
         let root_id = options.text("root_id").map(str::to_owned);
         let chord = options.take_signatures("chord").pop();
         options.remove("group_index");
+        let adds_to_parent = adds_to_parent(options.remove("add_to_parent"));
         options.set("add_to_parent", false);
         let mut members = Vec::new();
         self.prepare_members(signature.tasks(), &group_id, root_id.as_deref(), &mut members)?;
@@ -218,12 +230,14 @@ impl Planner<'_> {
             results.push(result);
         }
         // A group of one chain that ends in a group is that group.
-        if let [only] = results[..]
-            && self.freezer.results.children(only).is_some()
-        {
-            return Ok(only);
+        let result = match results[..] {
+            [only] if self.freezer.results.children(only).is_some() => only,
+            _ => self.freezer.results.group(&group_id, results),
+        };
+        if adds_to_parent {
+            self.trail.push(result);
         }
-        Ok(self.freezer.results.group(&group_id, results))
+        Ok(result)
     }
 
     /// The members of a group, those of nested groups among them, frozen (`group._prepared`).
@@ -341,6 +355,11 @@ impl Planner<'_> {
         self.freezer.results.set_parent(body_result, Some(header_result));
         Ok(body_result)
     }
+}
+
+/// The option `add_to_parent`: true unless something false is given.
+fn adds_to_parent(option: Option<OptionValue>) -> bool {
+    !matches!(option, Some(OptionValue::Value(value)) if value.is_falsy())
 }
 
 /// `countdown` and `eta`, which delay the header of a chord.

@@ -114,10 +114,17 @@ impl Signature {
     }
 }
 
-/// Takes an entry out of a dictionary.
+/// Takes an entry out of a dictionary: the last of its name, which is the one that Python's parser keeps.
 fn take(entries: &mut Vec<(Value, Value)>, key: &str) -> Option<Value> {
-    let at = entries.iter().position(|(name, _)| name.as_str() == Some(key))?;
-    Some(entries.remove(at).1)
+    let mut taken = None;
+    for (name, value) in std::mem::take(entries) {
+        if name.as_str() == Some(key) {
+            taken = Some(value);
+        } else {
+            entries.push((name, value));
+        }
+    }
+    taken
 }
 
 fn members(value: Option<Value>) -> Result<Vec<Signature>, Error> {
@@ -166,6 +173,16 @@ mod tests {
     fn what_is_unknown_survives() {
         let text = r#"{"task": "t", "args": [], "kwargs": {}, "options": {"later": {"x": 1}, "link": null}, "subtask_type": "xmap", "immutable": true, "chord_size": 3}"#;
         assert_eq!(Signature::from_json(text).unwrap().to_json().unwrap(), text);
+    }
+
+    #[test]
+    fn the_last_of_several_entries_of_one_name_counts() {
+        let text = r#"{"task": "celery.chord", "subtask_type": "chord", "kwargs": {"header": [{"task": "old"}],
+            "kwargs": {}, "header": [{"task": "new"}], "body": null, "body": {"task": "body"}}}"#;
+        let chord = Signature::from_json(text).unwrap();
+        assert_eq!(Signature::from_json(&chord.to_json().unwrap()).unwrap(), chord);
+        assert_eq!(chord.to_json().unwrap().matches("\"new\"").count(), 1);
+        assert!(!chord.to_json().unwrap().contains("\"old\""));
     }
 
     #[test]

@@ -11,6 +11,31 @@ use crate::{
 
 const OBJECT: &str = "result";
 
+/// What a result has of its own. A stamp of such a name takes its place (`celery/backends/base.py:
+/// Backend._get_result_meta` updates one dict with the other), so it is read as the field.
+const FIELDS: [&str; 15] = [
+    "status",
+    "result",
+    "traceback",
+    "children",
+    "date_done",
+    "group_id",
+    "parent_id",
+    "name",
+    "args",
+    "kwargs",
+    "worker",
+    "retries",
+    "queue",
+    "stamped_headers",
+    "task_id",
+];
+
+/// The names of stamps that are none of the fields.
+pub(super) fn stamps_of(names: Option<&[String]>) -> impl Iterator<Item = &String> {
+    names.into_iter().flatten().filter(|name| !FIELDS.contains(&name.as_str()))
+}
+
 /// What was read from `celery-task-meta-<id>`: [`ResultMeta`], owned.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredMeta {
@@ -82,7 +107,7 @@ impl StoredMeta {
             Some(_) => {
                 let stamped_headers: Option<Vec<String>> = optional(&fields, "stamped_headers")?;
                 let mut stamps = Vec::new();
-                for name in stamped_headers.iter().flatten() {
+                for name in stamps_of(stamped_headers.as_deref()) {
                     if let Some(json) = fields.get(name) {
                         let json = RawJson::new(text.original_of(json)).map_err(Error::json(OBJECT))?;
                         stamps.push((name.clone(), json));
@@ -188,6 +213,18 @@ mod tests {
             let text = format!(r#"{{"status": "SUCCESS", "task_id": "i", "name": "t", {field}}}"#);
             assert!(matches!(StoredMeta::decode(text.as_bytes()), Err(Error::Json { .. })), "{text}");
         }
+    }
+
+    #[test]
+    fn a_stamp_with_the_name_of_a_field_is_the_field() {
+        let text = br#"{"status": "SUCCESS", "children": [], "task_id": "i", "name": "t", "stamped_headers": ["kwargs", "s"], "kwargs": 1, "s": 2}"#;
+        let meta = StoredMeta::decode(text).unwrap();
+        let written = meta.as_meta().encode();
+        assert_eq!(StoredMeta::decode(&written).unwrap().as_meta().encode(), written);
+        assert_eq!(StoredMeta::from_value(&meta.as_meta().to_value().unwrap()).unwrap(), meta);
+        let extended = meta.extended.unwrap();
+        assert_eq!(extended.kwargs.as_deref(), Some("1"));
+        assert_eq!(extended.stamps, [("s".to_owned(), RawJson::new("2").unwrap())]);
     }
 
     #[test]

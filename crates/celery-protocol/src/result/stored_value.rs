@@ -2,7 +2,9 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{ResultMeta, State, StoredExtended, StoredMeta, decode_payload, encode_payload};
+use super::{
+    ResultMeta, State, StoredExtended, StoredMeta, decode_payload, encode_payload, stored::stamps_of,
+};
 use crate::{Error, Value, from_value, json::RawJson, serializer::Serializer};
 
 const OBJECT: &str = "result";
@@ -80,7 +82,7 @@ fn extended(value: &Value) -> Result<StoredExtended, Error> {
     let some = |key| Ok(json(value, key)?.filter(|text| text != "null"));
     let stamped_headers: Option<Vec<String>> = optional(value, "stamped_headers")?;
     let mut stamps = Vec::new();
-    for name in stamped_headers.iter().flatten() {
+    for name in stamps_of(stamped_headers.as_deref()) {
         if let Some(stamp) = value.get(name) {
             stamps.push((name.clone(), RawJson::new(stamp.to_json()?).map_err(Error::json(OBJECT))?));
         }

@@ -66,8 +66,8 @@ class Entry:
         self.task = task
         self.is_async = task_kind(task) == "async"
         # As the stock tracer: an overridden `__call__` is called, otherwise `run` itself.
-        self.function: Callable[..., Any] = task if _overrides(task, "__call__") else task.run
-        self.hooks = frozenset(name for name in _HOOKS if _overrides(task, name))
+        self.function: Callable[..., Any] = task if overrides(task, "__call__") else task.run
+        self.hooks = frozenset(name for name in _HOOKS if overrides(task, name))
         self.loader = task.app.loader
         self.throws = tuple(task.throws or ())
         #: Whether a redelivered message is not run when its result is there (celery/app/trace.py: build_tracer).
@@ -94,7 +94,8 @@ class Entry:
         return not any(signal.receivers for signal in _SIGNALS)
 
 
-def _overrides(task: Task, name: str) -> bool:
+def overrides(task: Task, name: str) -> bool:
+    """Say whether the class of *task* has its own *name*."""
     for cls in type(task).__mro__:
         if cls is Task:
             return False

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, Protocol
@@ -26,6 +26,7 @@ from celery_oxide import _payload
 from celery_oxide._callbacks import send_callbacks
 from celery_oxide._duplicates import is_duplicate
 from celery_oxide._entry import ignores_result
+from celery_oxide._following import leaves_to_engine
 from celery_oxide._limits import drive
 from celery_oxide._outcome import judged, tell_raised
 from celery_oxide._request import collecting, current
@@ -84,7 +85,7 @@ async def run_async(job: Any) -> None:
             job.succeed_before()
             return
         if job.embed is not None or not job.entry.is_plain():
-            await run_full(job, args, kwargs, _LOOP)
+            await run_whole(job, args, kwargs, _LOOP)
             return
         job.start()
         if job.soft_seconds is None:
@@ -115,7 +116,7 @@ def _run_sync(job: Any, finish: Callable[[Any, Awaitable[Any]], Any]) -> None:
             job.succeed_before()
             return
         if job.embed is not None or not job.entry.is_plain():
-            _drive_inline(run_full(job, args, kwargs, _Thread(finish)))
+            _drive_inline(run_whole(job, args, kwargs, _Thread(finish)))
             return
         job.start()
         result = job.run_body(job.entry.function, args, kwargs)
@@ -151,6 +152,46 @@ def _raised(job: Any, error: BaseException) -> None:
 def _release(error: BaseException) -> None:
     """Let go of the frames that the traceback holds (celery#8882)."""
     error.__traceback__ = None
+
+
+def run_whole(job: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode: Mode) -> Coroutine[Any, Any, None]:
+    """Run a task that has something around its body, or after it."""
+    run = run_followed if leaves_to_engine(job) else run_full
+    return run(job, args, kwargs, mode)
+
+
+async def run_followed(job: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode: Mode) -> None:
+    """Run a task with nothing around its body, and leave what follows it to the engine.
+
+    What the engine does not do, the full way does with what the body left: a failure, and a value that is no plain JSON.
+    """
+    try:
+        job.start()
+        value = await mode.body(job, args, kwargs)
+        if job.follow(value):
+            return
+        ended = _Ended(mode, value, None)
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever a task raises is its outcome
+        ended = _Ended(mode, None, error)
+    await run_full(job, args, kwargs, ended)
+
+
+class _Ended:
+    """The mode of a run whose body has ended."""
+
+    def __init__(self, mode: Mode, value: Any, error: BaseException | None) -> None:
+        self._value = value
+        self._error = error
+        self.hook = mode.hook
+        self.offload = mode.offload
+
+    async def body(self, job: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+        return self._value
 
 
 async def run_full(job: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode: Mode) -> None:

@@ -15,8 +15,8 @@ from celery.utils.time import utcoffset
 from celery.worker.state import REVOKE_EXPIRES, REVOKES_MAX, SOFTWARE_INFO
 from celery.utils.serialization import jsonify
 from kombu.serialization import prepare_accept_content
-from kombu.transport.base import to_rabbitmq_queue_arguments
 
+from celery_oxide import _following, _queues
 from celery_oxide._entry import MESSAGE_DECIDES, Entry, rust_keeps_results
 from celery_oxide._errors import SettingsError
 from celery_oxide._panel import own_commands
@@ -79,6 +79,7 @@ def collect(
     rust_results = rust_keeps_results(app)
     names = sorted(app.tasks)
     entries = [Entry(app.tasks[name], rust_results) for name in names]
+    following = _following.settings(app, entries) if rust_results else None
     loglevel = options.get("loglevel") or "WARNING"
     settings = {
         "hostname": hostname,
@@ -109,10 +110,11 @@ def collect(
         "loglevel": loglevel,
         "logfile": options.get("logfile"),
         "no_color": bool(options.get("no_color")),
-        "queues": [_queue(queue) for queue in app.amqp.queues.consume_from.values()],
-        "tasks": [_task(entry, conf, options) for entry in entries],
+        "queues": [_queues.described(queue) for queue in app.amqp.queues.consume_from.values()],
+        "tasks": [_task(entry, conf, options, following is not None) for entry in entries],
         **_pools(conf, options),
         **_control(app, options),
+        "following": following,
         "revoked": revoked,
         "clock": app.clock.value,
     }
@@ -125,7 +127,7 @@ def _control(app: Any, options: dict[str, Any]) -> dict[str, Any]:
     queues = app.amqp.queues
     interval = _first(options.get("heartbeat_interval"), 2.0)
     return {
-        "known_queues": [_queue(queue) for queue in queues.values()],
+        "known_queues": [_queues.described(queue) for queue in queues.values()],
         "queue_details": {queue.name: jsonify(queue.as_dict(recurse=True)) for queue in queues.values()},
         "remote_control": bool(conf.worker_enable_remote_control),
         "own_commands": own_commands(),
@@ -208,63 +210,7 @@ def _eta_park_after(conf: Any) -> float | None:
     return after
 
 
-def _queue(queue: Any) -> dict[str, Any]:
-    exchange = queue.exchange
-    return {
-        "name": queue.name,
-        "exchange": exchange.name if exchange else "",
-        "exchange_type": exchange.type if exchange else "direct",
-        "routing_key": queue.routing_key or "",
-        "declaration": _declaration(queue),
-    }
-
-
-def _declaration(queue: Any) -> dict[str, Any]:
-    """Give what AMQP wants to know of a queue (``kombu/entity.py: Queue.declare``)."""
-    arguments = to_rabbitmq_queue_arguments(
-        queue.queue_arguments or {},
-        expires=queue.expires,
-        message_ttl=queue.message_ttl,
-        max_length=queue.max_length,
-        max_length_bytes=queue.max_length_bytes,
-        max_priority=queue.max_priority,
-    )
-    extra = [
-        {
-            "exchange": binding.exchange.name,
-            "exchange_type": binding.exchange.type,
-            "routing_key": binding.routing_key or "",
-            "arguments": jsonify(binding.arguments or {}),
-            "declaration": _exchange(binding.exchange),
-        }
-        for binding in queue.bindings or ()
-    ]
-    return {
-        "declared": not queue.no_declare,
-        "durable": bool(queue.durable),
-        "exclusive": bool(queue.exclusive),
-        "auto_delete": bool(queue.auto_delete),
-        "arguments": jsonify(arguments),
-        "binding_arguments": jsonify(queue.binding_arguments or {}),
-        "consumer_arguments": jsonify(queue.consumer_arguments or {}),
-        "bindings": extra,
-        "exchange": _exchange(queue.exchange),
-    }
-
-
-def _exchange(exchange: Any) -> dict[str, Any]:
-    """Give what AMQP wants to know of an exchange (``kombu/entity.py: Exchange.declare``)."""
-    if not exchange:
-        return {}
-    return {
-        "declared": not exchange.no_declare,
-        "durable": bool(exchange.durable),
-        "auto_delete": bool(exchange.auto_delete),
-        "arguments": jsonify(exchange.arguments or {}),
-    }
-
-
-def _task(entry: Entry, conf: Any, options: dict[str, Any]) -> dict[str, Any]:
+def _task(entry: Entry, conf: Any, options: dict[str, Any], follows: bool) -> dict[str, Any]:
     task = entry.task
     both = conf.get("task_acks_on_failure_or_timeout")
     either = _first(getattr(task, "acks_on_failure_or_timeout", None), both, True)
@@ -283,6 +229,7 @@ def _task(entry: Entry, conf: Any, options: dict[str, Any]) -> dict[str, Any]:
         "rate_limit": None if conf.worker_disable_rate_limits or not task.rate_limit else str(task.rate_limit),
         "send_events": bool(task.send_events),
         "concluded_by_host": _is_concluded_by_host(entry),
+        "follows": follows and entry.stores and not entry.delegated and bool(task.trail),
     }
 
 

@@ -13,10 +13,19 @@ const MAX_DEPTH: usize = 200;
 
 /// Appends `value` to `out`. After an error `out` holds a part of it.
 pub(crate) fn encode(value: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Result<(), Uncommon> {
-    write(value, out, 0)
+    write::<true>(value, out, 0)
 }
 
-fn write(value: &Bound<'_, PyAny>, out: &mut Vec<u8>, depth: usize) -> Result<(), Uncommon> {
+/// The same, only for what reads back as it is: a tuple comes back as a list.
+pub(crate) fn encode_lasting(value: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Result<(), Uncommon> {
+    write::<false>(value, out, 0)
+}
+
+fn write<const TUPLES: bool>(
+    value: &Bound<'_, PyAny>,
+    out: &mut Vec<u8>,
+    depth: usize,
+) -> Result<(), Uncommon> {
     if depth > MAX_DEPTH {
         return Err(Uncommon);
     }
@@ -36,11 +45,11 @@ fn write(value: &Bound<'_, PyAny>, out: &mut Vec<u8>, depth: usize) -> Result<()
         let text = number.repr().map_err(|_| Uncommon)?;
         out.extend_from_slice(text.to_str().map_err(|_| Uncommon)?.as_bytes());
     } else if let Ok(dict) = value.cast_exact::<PyDict>() {
-        write_dict(dict, out, depth)?;
+        write_dict::<TUPLES>(dict, out, depth)?;
     } else if let Ok(list) = value.cast_exact::<PyList>() {
-        write_items(list.iter(), out, depth)?;
-    } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
-        write_items(tuple.iter(), out, depth)?;
+        write_items::<TUPLES>(list.iter(), out, depth)?;
+    } else if TUPLES && let Ok(tuple) = value.cast_exact::<PyTuple>() {
+        write_items::<TUPLES>(tuple.iter(), out, depth)?;
     } else {
         return Err(Uncommon);
     }
@@ -57,7 +66,11 @@ fn write_int(number: &Bound<'_, PyInt>, out: &mut Vec<u8>) -> Result<(), Uncommo
     Ok(())
 }
 
-fn write_dict(dict: &Bound<'_, PyDict>, out: &mut Vec<u8>, depth: usize) -> Result<(), Uncommon> {
+fn write_dict<const TUPLES: bool>(
+    dict: &Bound<'_, PyDict>,
+    out: &mut Vec<u8>,
+    depth: usize,
+) -> Result<(), Uncommon> {
     out.push(b'{');
     for (index, (key, value)) in dict.iter().enumerate() {
         if index > 0 {
@@ -66,13 +79,13 @@ fn write_dict(dict: &Bound<'_, PyDict>, out: &mut Vec<u8>, depth: usize) -> Resu
         let key = key.cast_exact::<PyString>().map_err(|_| Uncommon)?;
         write_string(out, key.to_str().map_err(|_| Uncommon)?);
         out.extend_from_slice(b": ");
-        write(&value, out, depth + 1)?;
+        write::<TUPLES>(&value, out, depth + 1)?;
     }
     out.push(b'}');
     Ok(())
 }
 
-fn write_items<'py>(
+fn write_items<'py, const TUPLES: bool>(
     items: impl Iterator<Item = Bound<'py, PyAny>>,
     out: &mut Vec<u8>,
     depth: usize,
@@ -82,7 +95,7 @@ fn write_items<'py>(
         if index > 0 {
             out.extend_from_slice(b", ");
         }
-        write(&item, out, depth + 1)?;
+        write::<TUPLES>(&item, out, depth + 1)?;
     }
     out.push(b']');
     Ok(())

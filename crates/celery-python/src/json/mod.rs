@@ -8,5 +8,5 @@ mod encode;
 mod uncommon;
 
 pub(crate) use decode::decode;
-pub(crate) use encode::encode;
+pub(crate) use encode::{encode, encode_lasting};
 pub(crate) use uncommon::Uncommon;

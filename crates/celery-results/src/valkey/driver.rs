@@ -32,6 +32,7 @@ pub struct Valkey {
     pub(super) settings: Settings,
     pub(super) connection: Arc<Connection>,
     pub(super) keys: Keys,
+    pub(super) chord_ordered: bool,
     pub(super) watcher: OnceCell<Arc<Watcher>>,
 }
 
@@ -55,8 +56,8 @@ impl Valkey {
         }
         let connection = Arc::new(Connection::open(&address, &settings).await?);
         settings.events = HEARD;
-        let keys = Keys { prefix: options.prefix };
-        Ok(Self { address, settings, connection, keys, watcher: OnceCell::new() })
+        let (keys, chord_ordered) = (Keys { prefix: options.prefix }, options.chord_ordered);
+        Ok(Self { address, settings, connection, keys, chord_ordered, watcher: OnceCell::new() })
     }
 
     async fn store_some(&self, batch: &[StoreResult]) -> Result<()> {

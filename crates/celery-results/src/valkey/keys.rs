@@ -32,7 +32,12 @@ impl Keys {
         self.of_group(group_id, ".c")
     }
 
+    /// What the keys of a group begin with; alone, that of its saved result.
+    pub(super) fn group_name(&self, group_id: &str) -> String {
+        format!("{}celery-taskset-meta-{group_id}", self.prefix)
+    }
+
     fn of_group(&self, group_id: &str, what: &str) -> Key {
-        format!("{}celery-taskset-meta-{group_id}{what}", self.prefix).into()
+        (self.group_name(group_id) + what).into()
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Options {
     /// How to find the server and what to show it.
     pub(super) access: Access,
     pub(super) client_name: Option<String>,
+    /// `result_chord_ordered`: whether the parts of a chord are kept in the order of its header.
+    pub(super) chord_ordered: bool,
 }
 
 impl Options {
@@ -29,6 +31,7 @@ impl Options {
             command_timeout: None,
             access: Access::default(),
             client_name: None,
+            chord_ordered: true,
         };
         for (name, value) in given {
             let refuse = |reason: &str| Error::Option { option: name.clone(), reason: reason.to_owned() };
@@ -45,6 +48,10 @@ impl Options {
             match name.as_str() {
                 "global_keyprefix" => options.prefix = with_separator(text()?.unwrap_or_default()),
                 "client_name" => options.client_name = text()?,
+                "result_chord_ordered" => {
+                    options.chord_ordered =
+                        value.as_bool().ok_or_else(|| refuse("true or false is needed"))?;
+                }
                 "socket_connect_timeout" | "socket_timeout" | "credential_provider" if value.is_null() => {}
                 "socket_connect_timeout" => options.connect_timeout = duration()?,
                 "socket_timeout" => options.command_timeout = Some(duration()?),
@@ -63,7 +70,6 @@ impl Options {
                 // How redis-py manages its sockets and pool and how Celery retries: this driver has one connection with
                 // limits of its own, which it keeps alive and looks after, and reconnects by itself.
                 // `visibility_timeout` belongs to the broker, and many apps give both the same options.
-                // `result_chord_ordered` is read by whoever completes chords.
                 "socket_keepalive"
                 | "socket_keepalive_options"
                 | "max_connections"
@@ -71,8 +77,7 @@ impl Options {
                 | "retry_on_timeout"
                 | "retry_policy"
                 | "polling_interval"
-                | "visibility_timeout"
-                | "result_chord_ordered" => {}
+                | "visibility_timeout" => {}
                 _ => return Err(refuse("unknown option")),
             }
         }

@@ -15,7 +15,7 @@ use super::{driver::Valkey, driver::seconds, reply, watcher::Watcher};
 use crate::{Error, Result, ResultReader, Watch};
 
 impl Valkey {
-    fn error(&self, error: &fred::error::Error) -> Error {
+    pub(super) fn error(&self, error: &fred::error::Error) -> Error {
         self.connection.error(error).into()
     }
 

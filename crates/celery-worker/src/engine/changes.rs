@@ -6,7 +6,7 @@ use celery_executor::Change;
 use celery_transport::Settlement;
 
 use super::Engine;
-use crate::complete::Item;
+use crate::complete::{Item, Stage};
 use crate::in_flight::InFlight;
 use crate::intake::{Reason, Refused};
 
@@ -72,7 +72,10 @@ impl Engine {
                         self.credit.give_back(in_flight.spec.kind);
                     }
                     let retries = in_flight.headers.retries;
-                    self.complete_in_turn(retries, Item::Ended { job, in_flight, outcome });
+                    self.complete_in_turn(
+                        retries,
+                        Item::Ended { job, in_flight, outcome, stage: Stage::New },
+                    );
                 }
                 _ => {}
             }
