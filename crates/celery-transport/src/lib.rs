@@ -1,7 +1,8 @@
 //! How Celery messages move: the [`Transport`] traits and their drivers.
 //!
 //! A [`Transport`] opens a consumer (a [`Consumer`] that fetches and an [`Acknowledger`] that settles), a
-//! [`Publisher`], for fanout exchanges a [`Subscription`], and an [`Asker`] for what is answered. The traits are object-safe because the broker URL chooses the driver at run time: see [`connect()`].
+//! [`Publisher`], for fanout exchanges a [`Subscription`], and an [`Asker`] for what is answered. The traits are
+//! object-safe because the broker URL chooses the driver at run time: see [`connect()`].
 //!
 //! | driver | URL | module |
 //! |---|---|---|
@@ -15,6 +16,11 @@ mod asker;
 mod binding;
 mod connect;
 #[cfg(feature = "contract")]
+#[expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test ends at the first thing that goes wrong"
+)]
 pub mod contract;
 mod declaration;
 mod delivery;

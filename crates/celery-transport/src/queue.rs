@@ -61,6 +61,7 @@ impl Queue {
         self.expires = Some(expires);
         self
     }
+
     /// Declares it in another way.
     #[must_use]
     pub fn declared(mut self, declaration: Declaration) -> Self {
