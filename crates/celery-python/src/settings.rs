@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use celery_executor::{Kind, Limits};
 use celery_protocol::json::RawJson;
 use celery_scheduler::{RateLimit, Zone};
-use celery_transport::{PriorityOrder, Queue};
+use celery_transport::{Declaration, PriorityOrder, Queue};
 use celery_worker::{Config, Software, TaskSpec};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -95,6 +95,8 @@ pub(crate) struct QueueSettings {
     exchange: String,
     exchange_type: String,
     routing_key: String,
+    #[serde(default)]
+    declaration: Declaration,
 }
 
 #[derive(Debug, Deserialize)]
@@ -208,7 +210,9 @@ impl Settings {
 
 impl QueueSettings {
     pub(crate) fn queue(&self) -> Queue {
-        Queue::named(&*self.name).bound_to(&*self.exchange, &*self.exchange_type, &*self.routing_key)
+        Queue::named(&*self.name)
+            .bound_to(&*self.exchange, &*self.exchange_type, &*self.routing_key)
+            .declared(self.declaration.clone())
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Error, PriorityOrder, Result, Several, Transport,
+    amqp::{self, Amqp},
     valkey::{self, Valkey},
 };
 
@@ -76,9 +77,16 @@ pub fn connect(url: &str, options: &ConnectOptions) -> Result<Box<dyn Transport>
         // What the driver does not speak it refuses by name.
         return Ok(Box::new(Valkey::new(url, options)?));
     }
+    if amqp::is_ours(url) {
+        return Ok(Box::new(Amqp::new(url, options)?));
+    }
     let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
     Err(Error::Url {
         url: valkey::hide_password(url),
-        reason: format!("no driver for {scheme:?}; this worker speaks {}", valkey::SCHEMES),
+        reason: format!(
+            "no driver for {scheme:?}; this worker speaks {} and {}",
+            valkey::SCHEMES,
+            amqp::SCHEMES
+        ),
     })
 }

@@ -1,17 +1,28 @@
 //! How Celery messages move: the [`Transport`] traits and their drivers.
 //!
 //! A [`Transport`] opens a consumer (a [`Consumer`] that fetches and an [`Acknowledger`] that settles), a
-//! [`Publisher`], for fanout exchanges a [`Subscription`], and an [`Asker`] for what is answered. The traits are object-safe because the broker URL chooses the driver at run time: see [`connect()`].
+//! [`Publisher`], for fanout exchanges a [`Subscription`], and an [`Asker`] for what is answered. The traits are
+//! object-safe because the broker URL chooses the driver at run time: see [`connect()`].
 //!
 //! | driver | URL | module |
 //! |---|---|---|
+//! | RabbitMQ | `amqp://`, `amqps://`, `pyamqp://` | [`amqp`] |
 //! | Valkey and Redis | `redis://`, `rediss://`, `redis+socket://`, `sentinel://`, the same with `valkey` | [`valkey`] |
 //!
 //! Architecture invariant: no type of a broker library appears in this crate's public API.
 
+pub mod amqp;
 mod asker;
 mod binding;
 mod connect;
+#[cfg(feature = "contract")]
+#[expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test ends at the first thing that goes wrong"
+)]
+pub mod contract;
+mod declaration;
 mod delivery;
 mod error;
 mod mailbox;
@@ -21,12 +32,15 @@ mod queue;
 mod several;
 mod statistics;
 mod subscription;
+#[cfg(feature = "test-server")]
+pub mod test_server;
 mod transport;
 pub mod valkey;
 
 pub use asker::Asker;
 pub use binding::Binding;
 pub use connect::{ConnectOptions, connect, connect_all};
+pub use declaration::{Declaration, ExchangeDeclaration, ExtraBinding};
 pub use delivery::{Delivery, DeliveryTag, Settlement, Undecodable};
 pub use error::{Error, Result};
 pub use mailbox::{Answers, Mailbox};

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
+use crate::Declaration;
+
 /// A queue to consume from, with the one binding that Celery declares for it.
 ///
 /// Source: `kombu/entity.py: Queue`, `celery/app/amqp.py: Queues`.
@@ -18,6 +22,8 @@ pub struct Queue {
     pub routing_key: String,
     /// For a queue of one asker (`x-expires`): after how long without it the broker may forget the queue. `None`: never.
     pub expires: Option<Duration>,
+    /// What else AMQP wants to know.
+    pub declaration: Declaration,
 }
 
 impl Queue {
@@ -30,6 +36,7 @@ impl Queue {
             routing_key: name.clone(),
             name,
             expires: None,
+            declaration: Declaration::default(),
         }
     }
 
@@ -52,6 +59,27 @@ impl Queue {
     #[must_use]
     pub fn expiring(mut self, expires: Duration) -> Self {
         self.expires = Some(expires);
+        self
+    }
+
+    /// Declares it in another way.
+    #[must_use]
+    pub fn declared(mut self, declaration: Declaration) -> Self {
+        self.declaration = declaration;
+        self
+    }
+
+    /// Has the broker order its messages by priorities up to `most` (`Queue(max_priority=)`).
+    #[must_use]
+    pub fn with_max_priority(mut self, most: u8) -> Self {
+        self.declaration.arguments.insert("x-max-priority".to_owned(), Value::from(most));
+        self
+    }
+
+    /// Has the broker keep it as another kind of queue (`task_default_queue_type`): `quorum`.
+    #[must_use]
+    pub fn of_queue_type(mut self, kind: &str) -> Self {
+        self.declaration.arguments.insert("x-queue-type".to_owned(), Value::from(kind));
         self
     }
 }

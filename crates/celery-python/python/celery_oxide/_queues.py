@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from celery.utils.serialization import jsonify
+from kombu.transport.base import to_rabbitmq_queue_arguments
 
-def described(queue: Any) -> dict[str, str]:
+
+def described(queue: Any) -> dict[str, Any]:
     """Give what the engine needs of a ``kombu.Queue``. What the queue leaves open is empty."""
     exchange = queue.exchange
     return {
@@ -13,4 +16,50 @@ def described(queue: Any) -> dict[str, str]:
         "exchange": exchange.name if exchange else "",
         "exchange_type": exchange.type if exchange else "direct",
         "routing_key": queue.routing_key or "",
+        "declaration": _declaration(queue),
+    }
+
+
+def _declaration(queue: Any) -> dict[str, Any]:
+    """Give what AMQP wants to know of a queue (``kombu/entity.py: Queue.declare``)."""
+    arguments = to_rabbitmq_queue_arguments(
+        queue.queue_arguments or {},
+        expires=queue.expires,
+        message_ttl=queue.message_ttl,
+        max_length=queue.max_length,
+        max_length_bytes=queue.max_length_bytes,
+        max_priority=queue.max_priority,
+    )
+    extra = [
+        {
+            "exchange": binding.exchange.name,
+            "exchange_type": binding.exchange.type,
+            "routing_key": binding.routing_key or "",
+            "arguments": jsonify(binding.arguments or {}),
+            "declaration": _exchange(binding.exchange),
+        }
+        for binding in queue.bindings or ()
+    ]
+    return {
+        "declared": not queue.no_declare,
+        "durable": bool(queue.durable),
+        "exclusive": bool(queue.exclusive),
+        "auto_delete": bool(queue.auto_delete),
+        "arguments": jsonify(arguments),
+        "binding_arguments": jsonify(queue.binding_arguments or {}),
+        "consumer_arguments": jsonify(queue.consumer_arguments or {}),
+        "bindings": extra,
+        "exchange": _exchange(queue.exchange),
+    }
+
+
+def _exchange(exchange: Any) -> dict[str, Any]:
+    """Give what AMQP wants to know of an exchange (``kombu/entity.py: Exchange.declare``)."""
+    if not exchange:
+        return {}
+    return {
+        "declared": not exchange.no_declare,
+        "durable": bool(exchange.durable),
+        "auto_delete": bool(exchange.auto_delete),
+        "arguments": jsonify(exchange.arguments or {}),
     }

@@ -5,6 +5,7 @@
 mod asking;
 mod changing_queues;
 mod closing;
+mod contract;
 mod costs;
 mod delivery_limit;
 mod errors;

@@ -1,0 +1,13 @@
+//! The contract of all drivers.
+
+use celery_transport::{Transport, contract_tests, test_server::RabbitMq};
+use tokio::sync::RwLockReadGuard;
+
+use crate::support::{broker, node};
+
+async fn transport() -> (Box<dyn Transport>, RwLockReadGuard<'static, RabbitMq>) {
+    let node = node().await;
+    (Box::new(broker(&node.url())), node)
+}
+
+contract_tests!(transport());
