@@ -27,7 +27,7 @@ pub enum Outcome {
     },
     /// The task raised `Ignore`: acknowledged, nothing stored.
     Ignored,
-    /// The task raised `Reject`. Without `requeue` it has failed for good: the runner has stored that.
+    /// The task raised `Reject`. Without `requeue` it has failed for good.
     Rejected {
         /// Whether the message goes back to its queue.
         requeue: bool,
@@ -35,6 +35,8 @@ pub enum Outcome {
         reason: String,
         /// Where it was raised.
         traceback: String,
+        /// Whether the runner has stored the failure that it is without `requeue`.
+        stored: bool,
     },
     /// The job was ended from outside while it ran (`revoke` with `terminate`).
     Terminated {
@@ -84,4 +86,7 @@ pub struct Failure {
     pub expected: bool,
     /// Whether the result is stored already.
     pub stored: bool,
+    /// Whether what a failure concerns is still to be told: the chord that it is a part of, the steps of its chain, its
+    /// error links.
+    pub follow: bool,
 }

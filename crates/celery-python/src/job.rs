@@ -356,7 +356,7 @@ impl Job {
     ) -> PyResult<()> {
         let children = self.children(py)?;
         let failure =
-            Failure { exc_type, exc_module, exc_message, traceback, repr, children, expected, stored };
+            Failure { exc_type, exc_module, exc_message, traceback, repr, children, expected, stored, follow: false };
         self.tell(py, Outcome::Failed(failure), end)
     }
 
@@ -426,7 +426,7 @@ impl Job {
         traceback: String,
         end: bool,
     ) -> PyResult<()> {
-        self.tell(py, Outcome::Rejected { requeue, reason, traceback }, end)
+        self.tell(py, Outcome::Rejected { requeue, reason, traceback, stored: true }, end)
     }
 
     /// The message body as bytes, for diagnostics.

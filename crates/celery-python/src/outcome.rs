@@ -26,9 +26,12 @@ pub(crate) fn told_again(outcome: &Outcome) -> Outcome {
             children: None,
             stored: true,
         },
-        Outcome::Rejected { requeue, reason, traceback } => {
-            Outcome::Rejected { requeue: *requeue, reason: reason.clone(), traceback: traceback.clone() }
-        }
+        Outcome::Rejected { requeue, reason, traceback, .. } => Outcome::Rejected {
+            requeue: *requeue,
+            reason: reason.clone(),
+            traceback: traceback.clone(),
+            stored: true,
+        },
         _ => Outcome::Ignored,
     }
 }

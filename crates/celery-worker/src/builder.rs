@@ -35,7 +35,7 @@ use crate::{Config, Error, Exit, LamportClock, Phase, Result, Shutdown, gossip};
 #[derive(Debug)]
 pub struct WorkerBuilder {
     config: Config,
-    transport: Box<dyn Transport>,
+    transport: Arc<dyn Transport>,
     results: Option<Arc<dyn ResultBackend>>,
     host: Option<Arc<dyn Host>>,
     clock: Arc<dyn Clock>,
@@ -122,11 +122,11 @@ pub struct Ended {
 
 impl Worker {
     /// Starts putting a worker together.
-    pub fn builder(config: Config, transport: Box<dyn Transport>) -> WorkerBuilder {
+    pub fn builder(config: Config, transport: impl Into<Arc<dyn Transport>>) -> WorkerBuilder {
         WorkerBuilder {
             revoked: Revoked::new(config.revokes_max, config.revoke_expires),
             config,
-            transport,
+            transport: transport.into(),
             results: None,
             host: None,
             clock: Arc::new(SystemClock),
@@ -149,7 +149,6 @@ impl Worker {
         let Self { parts, outbox, sending } = self;
         let WorkerBuilder { config, transport, results, host, clock, lamport, mut revoked, shutdown } = parts;
         let config = Arc::new(config);
-        let transport: Arc<dyn Transport> = Arc::from(transport);
         let connected = tokio::select! {
             connected = connect(&config, &*transport) => connected?,
             () = shutdown.reached(Phase::Warm) => {

@@ -234,6 +234,19 @@ impl Completer {
                     (Outcome::Succeeded(success), Stage::OddChord) => How::Counted(success.result.clone()),
                     (_, Stage::BodyRefused(_, reason)) => How::BodyRefused(reason.clone()),
                     (_, Stage::Refused(reason)) => How::Refused(reason.clone()),
+                    (Outcome::Failed(failure), Stage::New) if failure.follow => {
+                        How::Failed(Box::new(failure.clone()))
+                    }
+                    (Outcome::Rejected { requeue: false, reason, traceback, stored: false }, Stage::New) => {
+                        How::Failed(Box::new(Failure {
+                            exc_type: String::from("Reject"),
+                            exc_module: String::from("celery.exceptions"),
+                            exc_message: serde_json::json!([reason]).to_string(),
+                            traceback: traceback.clone(),
+                            repr: reason.clone(),
+                            ..Failure::default()
+                        }))
+                    }
                     (Outcome::TimedOut { limit }, _) => How::TimedOut(*limit),
                     (Outcome::Terminated { signal }, _) => {
                         How::Revoked(RevokedReason::Terminated, Some(*signal))

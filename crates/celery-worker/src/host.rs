@@ -64,7 +64,7 @@ pub enum Conclusion {
 }
 
 /// How a task ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum How {
     /// It passed its hard time limit.
@@ -76,6 +76,8 @@ pub enum How {
     /// It succeeded with this value, JSON. What follows it is sent as the app sends it; its result is stored by the worker
     /// after that.
     Succeeded(Bytes),
+    /// It failed so, and what that concerns is still to be told ([`Failure::follow`]).
+    Failed(Box<Failure>),
     /// It succeeded with this value, JSON, and its result is stored: its part of a chord is counted.
     Counted(Bytes),
     /// The broker refused, for this reason, something that it published or that follows it: it fails.

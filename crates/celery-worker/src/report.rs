@@ -81,6 +81,12 @@ impl Reporter {
                 let meta = Meta { state: State::Retry, result: &result, traceback, children };
                 Some(self.store(in_flight, &meta, now))
             }
+            Outcome::Rejected { requeue: false, reason, traceback, stored: false } if errors => {
+                let exception = ExceptionInfo::with_message("celery.exceptions", "Reject", reason).encode();
+                let traceback = Some(traceback.as_str());
+                let meta = Meta { state: State::Failure, result: &exception, traceback, children: None };
+                Some(self.store(in_flight, &meta, now))
+            }
             Outcome::TimedOut { limit } if errors => {
                 let exception = ExceptionInfo::time_limit_exceeded(limit.as_secs_f64());
                 Some(self.plain(in_flight, State::Failure, &exception, now))

@@ -121,7 +121,7 @@ fn ended<'a>(id: &'a str, outcome: &'a Outcome) -> Option<EventKind<'a>> {
             exception: Some(cause.as_ref().map_or("None", |cause| cause.repr.as_str()).into()),
             traceback: Some(traceback.as_str().into()),
         }),
-        Outcome::Rejected { requeue: false, reason, traceback } => EventKind::TaskFailed(TaskFailure {
+        Outcome::Rejected { requeue: false, reason, traceback, .. } => EventKind::TaskFailed(TaskFailure {
             uuid,
             exception: Some(reason.as_str().into()),
             traceback: Some(traceback.as_str().into()),

@@ -55,13 +55,13 @@ impl Follower {
             if member.state != State::Success {
                 return Err(Odd(format!("the part {} is {}", member.task_id, member.state.as_str())));
             }
-            results.push(signatures::plain(&member.result)?);
+            results.push(signatures::plain(&self.known, &member.result)?);
         }
         let body = in_flight.body().ok_or_else(|| Odd("the body is not plain JSON".to_owned()))?;
-        let chord = Signature::from_value(signatures::plain(body.embed.chord.unwrap_or_default())?)?;
+        let chord = Signature::from_value(signatures::plain(&self.known, body.embed.chord.unwrap_or_default())?)?;
         let mut sending = Sending::default();
         let args = [Value::List(results)];
-        self.apply(&chord, &args, Options::default(), in_flight, now, &mut sending)?;
+        self.apply(&chord, &args, Options::default(), in_flight.into(), now, &mut sending)?;
         Ok(sending)
     }
 }

@@ -8,11 +8,15 @@
 //! |---|---|
 //! | `target.rs` | how each task is sent from here |
 //! | `takes.rs` | which arguments a task takes |
+//! | `parent.rs` | in whose name something is sent |
 //! | `signatures.rs` | what the message says that follows |
 //! | `sending.rs` | from a plan to publications |
 //! | `chord.rs` | the part of a chord, and its body |
+//! | `sender.rs` | what tasks of this worker send themselves |
 
 mod chord;
+mod parent;
+mod sender;
 mod sending;
 mod signatures;
 mod takes;
@@ -21,6 +25,8 @@ mod target;
 mod tests;
 
 pub(crate) use chord::{Claim, WHILE_SENDING};
+pub use parent::Parent;
+pub use sender::{SendError, Sender};
 pub(crate) use sending::{Follower, Odd, Sending};
 pub use takes::Takes;
 pub use target::{Following, Target};

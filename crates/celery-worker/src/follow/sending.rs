@@ -1,5 +1,6 @@
 //! From what follows to the messages that are to be sent.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -7,12 +8,12 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use celery_protocol::canvas::{Call, OptionValue, Options, Signature, Step};
 use celery_protocol::result::{ResultTree, SavedGroup};
-use celery_protocol::{TaskHeaders, Value};
-use celery_scheduler::Zone;
+use celery_protocol::Value;
+use celery_scheduler::{Zone, parse_timestamp};
 use celery_transport::{Publication, Queue};
 use uuid::Uuid;
 
-use super::{Following, Target, signatures};
+use super::{Following, Parent, Target, signatures};
 use crate::in_flight::InFlight;
 use crate::report::local;
 
@@ -48,7 +49,7 @@ pub(crate) struct Follower {
     declared: HashSet<String>,
 }
 
-/// The options of a call that are honoured here. A call with another one is left to the host.
+/// The options of a call that are honoured here. A call with another one is left to the host, if there is one.
 const HONOURED: [&str; 28] = [
     "task_id",
     "root_id",
@@ -103,22 +104,22 @@ impl Follower {
         let body = in_flight.body().ok_or_else(|| Odd("the body is not plain JSON".to_owned()))?;
         let mut options = Options::default();
         options.set("parent_id", &*in_flight.headers.id);
-        options.set("root_id", root(&in_flight.headers));
+        options.set("root_id", Parent::from(in_flight).root());
         // Without a priority to inherit upstream says None, which takes away what a chain or a group says.
-        options.set("priority", self.inherited_priority(in_flight));
+        options.set("priority", self.inherited_priority(in_flight.into()));
         let mut sending = Sending::default();
-        let following = signatures::following(&body.embed, &options)?;
+        let following = signatures::following(&self.known, &body.embed, &options)?;
         if !following.is_empty() {
             let args = [Value::from_json(value)?];
             for (signature, options) in following {
-                self.apply(&signature, &args, options, in_flight, now, &mut sending)?;
+                self.apply(&signature, &args, options, in_flight.into(), now, &mut sending)?;
             }
         }
         Ok(sending)
     }
 
-    fn inherited_priority(&self, sender: &InFlight) -> Value {
-        match sender.message.properties.priority {
+    fn inherited_priority(&self, sender: Parent<'_>) -> Value {
+        match sender.priority {
             Some(priority) if self.known.inherits_priority => Value::Int(i64::from(priority)),
             _ => Value::Null,
         }
@@ -130,7 +131,7 @@ impl Follower {
         signature: &Signature,
         args: &[Value],
         options: Options,
-        sender: &InFlight,
+        sender: Parent<'_>,
         now: SystemTime,
         sending: &mut Sending,
     ) -> Result<(), Odd> {
@@ -160,7 +161,7 @@ impl Follower {
     fn publication(
         &self,
         mut call: Call,
-        sender: &InFlight,
+        sender: Parent<'_>,
         now: SystemTime,
         queues: &mut Vec<Queue>,
     ) -> Result<Publication, Odd> {
@@ -173,14 +174,14 @@ impl Follower {
         }
         let stamps: Vec<String> = call.options.stamped_headers().map(str::to_owned).collect();
         if let Some((odd, _)) = call.options.iter().find(|(name, value)| {
-            !HONOURED.contains(name) && !stamps.iter().any(|stamp| stamp == name) && !value.is_null()
+            !known.alone && !HONOURED.contains(name) && !stamps.iter().any(|stamp| stamp == name) && !value.is_null()
         }) {
             return Err(Odd(format!("{} has the option {odd}", call.task)));
         }
         let unset = |key: &str| call.options.text(key).is_none_or(str::is_empty);
         let (no_root, no_parent) = (unset("root_id"), unset("parent_id"));
         if no_root {
-            call.options.set("root_id", root(&sender.headers));
+            call.options.set("root_id", sender.root());
         }
         if no_parent {
             call.options.set("parent_id", &*sender.headers.id);
@@ -190,8 +191,11 @@ impl Follower {
         }
         self.settle_times(&mut call, now)?;
         let message = call.message(&known.encoding)?;
-        if !self.declared.contains(&queue.name) && !queues.contains(queue) {
-            queues.push(queue.clone());
+        if let Some((exchange, routing_key)) = elsewhere(known, &call) {
+            return Ok(Publication::new(exchange, routing_key, message));
+        }
+        if !self.declared.contains(&queue.name) && !queues.contains(&queue) {
+            queues.push(queue.clone().into_owned());
         }
         // kombu's default exchange, whose routing keys are queues.
         Ok(match &*queue.exchange_type {
@@ -217,18 +221,18 @@ impl Follower {
                 call.options.set("expiration", expires);
             }
             // A moment has to be compared with the clock of the sender: seldom, and Python's to do.
-            None if call.options.text("expires").is_some() => {
-                return Err(Odd("it expires at a moment".to_owned()));
-            }
-            None => {}
+            None => match call.options.text("expires") {
+                Some(moment) if self.known.alone => {
+                    let moment = parse_timestamp(moment).map_err(|error| Odd(error.to_string()))?;
+                    let left = moment.duration_since(now).unwrap_or_default();
+                    call.options.set("expiration", left.as_secs_f64());
+                }
+                Some(_) => return Err(Odd("it expires at a moment".to_owned())),
+                None => {}
+            },
         }
         Ok(())
     }
-}
-
-/// The first task of all.
-fn root(headers: &TaskHeaders) -> &str {
-    headers.root_id.as_deref().filter(|root| !root.is_empty()).unwrap_or(&headers.id)
 }
 
 fn number(value: &OptionValue) -> Option<f64> {
@@ -249,14 +253,23 @@ fn target<'a>(known: &'a Following, call: &Call) -> Result<&'a Target, Odd> {
 }
 
 /// The queue that a call goes to.
-fn queue<'a>(known: &'a Following, target: &'a Target, call: &Call) -> Result<&'a Queue, Odd> {
+fn queue<'a>(known: &'a Following, target: &'a Target, call: &Call) -> Result<Cow<'a, Queue>, Odd> {
     match call.options.text("queue") {
-        None => Ok(&target.queue),
+        None => Ok(Cow::Borrowed(&target.queue)),
         Some(_) if !target.may_be_elsewhere => Err(Odd(format!("{}: its queue is routed", call.task))),
-        Some(name) => {
-            known.queues.get(name).ok_or_else(|| Odd(format!("{}: the queue {name} is not known", call.task)))
-        }
+        Some(name) => match known.queues.get(name) {
+            Some(queue) => Ok(Cow::Borrowed(queue)),
+            None if known.alone => Ok(Cow::Owned(Queue::named(name))),
+            None => Err(Odd(format!("{}: the queue {name} is not known", call.task))),
+        },
     }
+}
+
+/// The exchange and the routing key that a call names instead of a queue.
+fn elsewhere<'a>(known: &Following, call: &'a Call) -> Option<(&'a str, &'a str)> {
+    let text = |key| call.options.text(key).filter(|text| !text.is_empty());
+    let named = text("exchange").is_some() && text("queue").is_none();
+    (known.alone && named).then(|| (text("exchange").unwrap_or_default(), text("routing_key").unwrap_or_default()))
 }
 
 /// Whether the task takes what it is called with.

@@ -31,6 +31,9 @@ pub struct Following {
     pub chord_claim: u64,
     /// `task_inherit_parent_priority`
     pub inherits_priority: bool,
+    /// Whether there is no app to leave anything to: any queue may be named, and what Python would send otherwise (typed
+    /// values, a moment at which a call expires, its own serialiser) is sent from here as well as that can be.
+    pub alone: bool,
 }
 
 impl Following {
@@ -45,6 +48,7 @@ impl Following {
             chord_expiry: ChordExpiry::default(),
             chord_claim: ChordExpiry::claim(None),
             inherits_priority: false,
+            alone: false,
         }
     }
 

@@ -1,0 +1,48 @@
+#![doc = include_str!("../README.md")]
+
+mod arguments;
+mod cancellation;
+mod definition;
+mod error;
+mod exception;
+mod extract;
+mod follow;
+mod handler;
+mod hooks;
+mod parameters;
+mod request;
+mod retry;
+mod retrying;
+mod run;
+mod service;
+mod shape;
+mod table;
+mod task_error;
+mod task_request;
+mod tasks;
+mod worker;
+
+pub use cancellation::Cancelled;
+pub use celery_client::{Signature, Task, chain, chord, group};
+pub use celery_executor as executor;
+pub use celery_protocol as protocol;
+pub use celery_results as results;
+pub use celery_transport as transport;
+pub use celery_worker::{Exit, SendError, Shutdown};
+pub use definition::{Definition, blocking, task};
+pub use error::Error;
+pub use exception::Exception;
+pub use extract::{Args, FromRef, FromTask, Kwargs, State};
+pub use handler::{BlockingHandler, Handler};
+pub use hooks::Hooks;
+pub use parameters::Parameters;
+pub use request::Request;
+pub use retry::Retry;
+pub use run::{Executor, Lanes, TokioExecutor};
+pub use service::TaskService;
+pub use table::{Prepared, TaskTable};
+pub use task_error::{IntoTaskError, TaskError};
+pub use task_request::{IntoTaskResponse, TaskRequest, TaskResponse};
+pub use tasks::{Registrable, Tasks};
+pub use tokio_util::sync::CancellationToken;
+pub use worker::{Worker, WorkerBuilder};
