@@ -5,6 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 use tempfile::TempDir;
 
 use crate::{paths, wait};
@@ -31,6 +33,24 @@ impl Service {
             .spawn()
             .with_context(|| format!("cannot run {line}"))?;
         Ok(Self { child, line, scratch })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).context("no process id")?;
+        Ok(kill_process(pid, signal)?)
+    }
+
+    /// Waits for its end and gives its exit code.
+    pub fn wait_exit(&mut self, limit: Duration) -> Result<i32> {
+        let line = self.line.clone();
+        let status = wait::until(&format!("`{line}` to end"), limit, || Ok(self.child.try_wait()?))?;
+        status.code().with_context(|| format!("`{line}` was ended by a signal: {status}"))
     }
 
     /// All it has written so far, standard output and standard error together.

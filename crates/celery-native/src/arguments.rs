@@ -21,6 +21,9 @@ pub(crate) enum Arguments {
     Bound(Bound),
 }
 
+/// The positional and the keyword arguments of a call.
+pub(crate) type Given<'a> = (&'a mut Vec<Value>, &'a mut Vec<(Value, Value)>);
+
 /// A body that was taken apart.
 #[derive(Debug)]
 pub(crate) struct Opened {
@@ -48,8 +51,13 @@ impl Arguments {
             return Ok(Opened { arguments, is_followed: !body.embed.is_empty() });
         }
         let value = whole(message).map_err(undecodable)?;
-        let malformed =
-            || Exception::new("celery.exceptions", "InvalidTaskError", "Task message has no args, kwargs and embed");
+        let malformed = || {
+            Exception::new(
+                "celery.exceptions",
+                "InvalidTaskError",
+                "Task message has no args, kwargs and embed",
+            )
+        };
         let Value::List(parts) = value else { return Err(malformed()) };
         let [args, kwargs, embed] = <[Value; 3]>::try_from(parts).map_err(|_| malformed())?;
         let (Value::List(args), Value::Map(kwargs)) = (args, kwargs) else { return Err(malformed()) };
@@ -58,7 +66,7 @@ impl Arguments {
     }
 
     /// The arguments as values.
-    pub(crate) fn values(&mut self) -> Result<(&mut Vec<Value>, &mut Vec<(Value, Value)>), Exception> {
+    pub(crate) fn values(&mut self) -> Result<Given<'_>, Exception> {
         if let Self::Text { message, args, kwargs } = self {
             let read = |range: &Range<usize>| {
                 let text = std::str::from_utf8(&message.body[range.clone()]).unwrap_or_default();

@@ -314,10 +314,8 @@ impl Entry {
         spec.message_decides = true;
         spec.store_errors_even_if_ignored = settings.store_errors_even_if_ignored;
         spec.track_started = settings.track_started;
-        spec.limits = Limits {
-            soft: settings.limits.soft.or(limits.soft),
-            hard: settings.limits.hard.or(limits.hard),
-        };
+        spec.limits =
+            Limits { soft: settings.limits.soft.or(limits.soft), hard: settings.limits.hard.or(limits.hard) };
         spec.rate_limit = settings.rate_limit;
         spec.send_events = settings.send_events;
         spec.follows = true;

@@ -165,7 +165,9 @@ mod tests {
         let failure = Exception::from_error(&error).failure("t");
         assert_eq!((&*failure.exc_module, &*failure.exc_type), ("std.io.error", "Error"));
         let wrapped = Wrapped(error);
-        assert!(Exception::from_error(&wrapped).failure("t").traceback.contains("  caused by: invalid digit"));
+        assert!(
+            Exception::from_error(&wrapped).failure("t").traceback.contains("  caused by: invalid digit")
+        );
     }
 
     #[derive(Debug)]

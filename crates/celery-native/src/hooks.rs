@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::{Exception, Request, TaskResponse};
 
-type Hook<T> = Arc<dyn Fn(&Request, T) + Send + Sync>;
+type Starting = Arc<dyn Fn(&Request) + Send + Sync>;
+type Ended<T> = Arc<dyn Fn(&Request, &T) + Send + Sync>;
+type Retried = Arc<dyn Fn(&Request, Option<&Exception>) + Send + Sync>;
 
 /// Functions that are called around each task, on the loop or the thread of the task: they should not block.
 ///
@@ -18,10 +20,10 @@ type Hook<T> = Arc<dyn Fn(&Request, T) + Send + Sync>;
 /// ```
 #[derive(Clone, Default)]
 pub struct Hooks {
-    before_start: Option<Arc<dyn Fn(&Request) + Send + Sync>>,
-    on_success: Option<Arc<dyn Fn(&Request, &TaskResponse) + Send + Sync>>,
-    on_failure: Option<Arc<dyn Fn(&Request, &Exception) + Send + Sync>>,
-    on_retry: Option<Hook<Option<Exception>>>,
+    before_start: Option<Starting>,
+    on_success: Option<Ended<TaskResponse>>,
+    on_failure: Option<Ended<Exception>>,
+    on_retry: Option<Retried>,
 }
 
 impl Hooks {
@@ -53,7 +55,7 @@ impl Hooks {
 
     /// Called when a task is to be retried, with the cause if it named one.
     #[must_use]
-    pub fn on_retry(mut self, hook: impl Fn(&Request, Option<Exception>) + Send + Sync + 'static) -> Self {
+    pub fn on_retry(mut self, hook: impl Fn(&Request, Option<&Exception>) + Send + Sync + 'static) -> Self {
         self.on_retry = Some(Arc::new(hook));
         self
     }
@@ -78,7 +80,7 @@ impl Hooks {
 
     pub(crate) fn retried(&self, request: &Request, cause: Option<&Exception>) {
         if let Some(hook) = &self.on_retry {
-            hook(request, cause.cloned());
+            hook(request, cause);
         }
     }
 }

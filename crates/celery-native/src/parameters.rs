@@ -184,8 +184,7 @@ impl Parameters {
 
     fn too_many(&self, given: usize) -> String {
         let most = self.positional.len();
-        let optional =
-            |parameter: &&Parameter| parameter.default.is_some() || parameter.lenient;
+        let optional = |parameter: &&Parameter| parameter.default.is_some() || parameter.lenient;
         let least = most - self.positional.iter().filter(optional).count();
         let (range, plural) = match least == most {
             true => (most.to_string(), most != 1),
@@ -246,7 +245,10 @@ mod tests {
         assert_eq!(said(&add, &[1, 2], &[("z", 2)]), "add() got an unexpected keyword argument 'z'");
         let mut optional = add;
         optional.set_default("y", Value::from(5));
-        assert_eq!(said(&optional, &[1, 2, 3], &[]), "add() takes from 1 to 2 positional arguments but 3 were given");
+        assert_eq!(
+            said(&optional, &[1, 2, 3], &[]),
+            "add() takes from 1 to 2 positional arguments but 3 were given"
+        );
     }
 
     #[test]

@@ -217,7 +217,6 @@ impl Request {
         self.0.sender.as_ref()
     }
 
-
     pub(crate) fn add_child(&self, id: &str) {
         self.children().push(ResultTree::task(id));
     }

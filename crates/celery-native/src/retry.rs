@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::task_error::Kind;
 use crate::{Exception, TaskError};
 
 /// A task that asks to be run again, as `self.retry()` in Python: with the same id, its count of retries one higher.
@@ -23,7 +24,17 @@ pub struct Retry {
     pub(crate) countdown: Option<Duration>,
     pub(crate) eta: Option<SystemTime>,
     pub(crate) cause: Option<Exception>,
-    pub(crate) max_retries: Option<Option<u32>>,
+    pub(crate) most: Most,
+}
+
+/// How often at most.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Most {
+    /// As the task says.
+    #[default]
+    Default,
+    Times(u32),
+    Endless,
 }
 
 impl Retry {
@@ -46,7 +57,7 @@ impl Retry {
     /// fails with `MaxRetriesExceededError` then.
     #[must_use]
     pub fn because(mut self, error: impl Into<TaskError>) -> Self {
-        if let crate::task_error::Kind::Fail(exception) = error.into().kind {
+        if let Kind::Fail(exception) = *error.into().kind {
             self.cause = Some(exception);
         }
         self
@@ -55,20 +66,20 @@ impl Retry {
     /// How often at most, instead of the task's `max_retries`.
     #[must_use]
     pub fn max_retries(mut self, max: u32) -> Self {
-        self.max_retries = Some(Some(max));
+        self.most = Most::Times(max);
         self
     }
 
     /// As often as it takes.
     #[must_use]
     pub fn without_end(mut self) -> Self {
-        self.max_retries = Some(None);
+        self.most = Most::Endless;
         self
     }
 }
 
 impl From<Retry> for TaskError {
     fn from(retry: Retry) -> Self {
-        Self { kind: crate::task_error::Kind::Retry(retry) }
+        Self::of(Kind::Retry(retry))
     }
 }

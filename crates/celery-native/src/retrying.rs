@@ -12,12 +12,17 @@ use celery_transport::Publication;
 use serde_json::value::RawValue;
 
 use crate::definition::Settings;
+use crate::retry::Most;
 use crate::{Exception, Request, Retry, TaskError};
 
 /// Sends the task again; or gives what it fails with, having no retries left.
 pub(crate) fn again(request: &Request, settings: &Settings, retry: &Retry) -> Result<Outcome, TaskError> {
     let retries = request.retries().saturating_add(1);
-    let most = retry.max_retries.unwrap_or(settings.max_retries);
+    let most = match retry.most {
+        Most::Default => settings.max_retries,
+        Most::Times(most) => Some(most),
+        Most::Endless => None,
+    };
     if most.is_some_and(|most| retries > most) {
         return Err(retry.cause.clone().unwrap_or_else(|| exceeded(request)).into());
     }
@@ -54,7 +59,8 @@ fn message(
     headers.redelivered = false;
     headers.rest.retain(|(name, _)| name != DELIVERY_COUNT);
     let headers = String::from_utf8(headers.encode()).unwrap_or_default();
-    let headers = RawValue::from_string(headers).map_err(|error| celery_protocol::Error::Convert(error.to_string()))?;
+    let headers =
+        RawValue::from_string(headers).map_err(|error| celery_protocol::Error::Convert(error.to_string()))?;
     let mut message = Message { headers, ..Message::clone(request.message()) };
     message.properties.delivery_tag = None;
     message.properties.delivery_info.redelivered = None;

@@ -122,28 +122,29 @@ impl TaskTable {
             Err(error) => error,
         };
         let traceback = String::new();
-        match error.kind {
+        let reason = error.to_string();
+        match *error.kind {
             Kind::Fail(exception) => {
                 self.hooks.failed(request, &exception);
                 failed(&exception, request, follows)
             }
             Kind::Ignore => Outcome::Ignored,
-            Kind::Reject { requeue, .. } => {
-                let reason = error.to_string();
-                Outcome::Rejected { requeue, reason, traceback, stored: false }
-            }
+            Kind::Reject { requeue, .. } => Outcome::Rejected { requeue, reason, traceback, stored: false },
             Kind::Retry(retry) => match retrying::again(request, &entry.settings, &retry) {
                 Ok(outcome) => {
                     self.hooks.retried(request, retry.cause.as_ref());
                     outcome
                 }
-                Err(TaskError { kind: Kind::Fail(exception) }) => {
-                    self.hooks.failed(request, &exception);
-                    failed(&exception, request, follows)
-                }
-                Err(error) => {
-                    Outcome::Rejected { requeue: false, reason: error.to_string(), traceback, stored: false }
-                }
+                Err(error) => match *error.kind {
+                    Kind::Fail(exception) => {
+                        self.hooks.failed(request, &exception);
+                        failed(&exception, request, follows)
+                    }
+                    _ => {
+                        let reason = error.to_string();
+                        Outcome::Rejected { requeue: false, reason, traceback, stored: false }
+                    }
+                },
             },
         }
     }

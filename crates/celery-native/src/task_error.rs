@@ -22,7 +22,8 @@ use crate::{Exception, Retry};
 /// ```
 #[derive(Debug)]
 pub struct TaskError {
-    pub(crate) kind: Kind,
+    /// Boxed: it is seldom, and handlers return it by value.
+    pub(crate) kind: Box<Kind>,
 }
 
 #[derive(Debug)]
@@ -34,6 +35,10 @@ pub(crate) enum Kind {
 }
 
 impl TaskError {
+    pub(crate) fn of(kind: Kind) -> Self {
+        Self { kind: Box::new(kind) }
+    }
+
     /// A plain `Exception` with a text.
     pub fn msg(message: impl fmt::Display) -> Self {
         Exception::new("builtins", "Exception", message.to_string()).into()
@@ -47,17 +52,17 @@ impl TaskError {
     /// Rejects the message (`celery.exceptions.Reject`). It goes back to its queue with `requeue`; without it the task has
     /// failed for good. Of use for tasks that are acknowledged late.
     pub fn reject(reason: impl Into<String>, requeue: bool) -> Self {
-        Self { kind: Kind::Reject { requeue, reason: reason.into() } }
+        Self::of(Kind::Reject { requeue, reason: reason.into() })
     }
 
     /// Ends the task without a result (`celery.exceptions.Ignore`).
     pub fn ignore() -> Self {
-        Self { kind: Kind::Ignore }
+        Self::of(Kind::Ignore)
     }
 
     /// The exception, if it is a failure.
     pub fn exception(&self) -> Option<&Exception> {
-        match &self.kind {
+        match &*self.kind {
             Kind::Fail(exception) => Some(exception),
             _ => None,
         }
@@ -66,7 +71,7 @@ impl TaskError {
 
 impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
+        match &*self.kind {
             Kind::Fail(exception) => exception.fmt(f),
             Kind::Retry(_) => f.write_str("Retry"),
             // celery/exceptions.py: Reject.__repr__
@@ -81,7 +86,7 @@ impl fmt::Display for TaskError {
 
 impl From<Exception> for TaskError {
     fn from(exception: Exception) -> Self {
-        Self { kind: Kind::Fail(exception) }
+        Self::of(Kind::Fail(exception))
     }
 }
 

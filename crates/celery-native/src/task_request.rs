@@ -41,6 +41,7 @@ impl TaskRequest {
     /// # Errors
     ///
     /// When they cannot be read, or an extractor has taken them.
+    #[expect(clippy::type_complexity, reason = "a list and a dict")]
     pub fn arguments(&mut self) -> Result<(&mut Vec<Value>, &mut Vec<(Value, Value)>), TaskError> {
         Ok(self.arguments.values()?)
     }
@@ -74,12 +75,16 @@ impl TaskRequest {
         } else {
             let mut list: Vec<Value> = places.clone().into_iter().flatten().collect();
             list.append(&mut bound.rest);
-            match list.is_empty() && places.is_empty() && crate::shape::Shape::of::<T>() == crate::shape::Shape::Unit {
+            match list.is_empty()
+                && places.is_empty()
+                && crate::shape::Shape::of::<T>() == crate::shape::Shape::Unit
+            {
                 true => Value::Null,
                 false => Value::List(list),
             }
         };
-        celery_protocol::from_value(value).map_err(|error| unfit(function, "positional", &absent, &error).into())
+        celery_protocol::from_value(value)
+            .map_err(|error| unfit(function, "positional", &absent, &error).into())
     }
 
     /// The keyword arguments that only names have, as `T`.
@@ -89,7 +94,11 @@ impl TaskRequest {
         let keywords = std::mem::take(&mut bound.keywords);
         let given: Vec<String> =
             keywords.iter().filter_map(|(key, _)| key.as_str().map(str::to_owned)).collect();
-        let absent: Vec<&str> = signature.parameters.keyword_names().filter(|name| !given.iter().any(|one| one == name)).collect();
+        let absent: Vec<&str> = signature
+            .parameters
+            .keyword_names()
+            .filter(|name| !given.iter().any(|one| one == name))
+            .collect();
         let value = Value::Map(keywords);
         celery_protocol::from_value(value)
             .map_err(|error| unfit(&signature.function, "keyword-only", &absent, &error).into())

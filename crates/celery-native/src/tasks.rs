@@ -6,9 +6,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::service::TaskService;
-use crate::{
-    BlockingHandler, Definition, Handler, IntoTaskError, TaskRequest, TaskResponse, blocking, task,
-};
+use crate::{BlockingHandler, Definition, Handler, IntoTaskError, TaskRequest, TaskResponse, blocking, task};
 
 /// The tasks of a worker. `S` is the state that they ask for and that is still to be given.
 ///

@@ -13,7 +13,7 @@ use celery_protocol::result::ChordExpiry;
 use celery_results::ResultBackend;
 use celery_scheduler::{Clock, SystemClock};
 use celery_transport::{Queue, Transport};
-use celery_worker::{Config, Exit, Following, Sender, Shutdown, Target};
+use celery_worker::{Config, Exit, Following, Phase, Sender, Shutdown, Target};
 use tower_layer::Layer;
 use tower_service::Service;
 use uuid::Uuid;
@@ -47,6 +47,7 @@ pub struct WorkerBuilder {
     results: Option<Results>,
     tasks: Tasks,
     queues: Vec<Queue>,
+    routes: Vec<(String, String)>,
     hostname: Option<String>,
     executor: Option<Box<dyn Executor>>,
     tokio: TokioExecutor,
@@ -66,6 +67,7 @@ impl Default for WorkerBuilder {
             results: None,
             tasks: Tasks::new(),
             queues: Vec::new(),
+            routes: Vec::new(),
             hostname: None,
             executor: None,
             tokio: TokioExecutor::new(),
@@ -120,6 +122,13 @@ impl WorkerBuilder {
     /// A queue to consume from, with its exchange and arguments.
     pub fn queue(mut self, queue: Queue) -> Self {
         self.queues.push(queue);
+        self
+    }
+
+    /// Where tasks of other workers go when they are sent from this one: names that match the shell pattern go to this
+    /// queue (`task_routes`). Tasks that no route matches go to the first queue of this worker.
+    pub fn route(mut self, pattern: impl Into<String>, queue: impl Into<String>) -> Self {
+        self.routes.push((pattern.into(), queue.into()));
         self
     }
 
@@ -237,20 +246,20 @@ impl WorkerBuilder {
         let hostname = self.hostname.take().unwrap_or_else(|| format!("celery@{}", host()));
         let specs = entries.iter().map(|entry| entry.spec(self.limits)).collect();
         let mut config = Config::new(hostname, self.queues.clone(), specs);
-        config.accept_content = ["application/json", "application/x-msgpack", "application/x-yaml"]
-            .map(str::to_owned)
-            .into();
+        config.accept_content =
+            ["application/json", "application/x-msgpack", "application/x-yaml"].map(str::to_owned).into();
         for change in std::mem::take(&mut self.changes) {
             change(&mut config);
         }
         let transport = match broker {
             Broker::Given(transport) => transport,
             Broker::Url(url) => {
-                let options = celery_transport::ConnectOptions::new(serde_json::Map::new(), &*config.hostname);
+                let options =
+                    celery_transport::ConnectOptions::new(serde_json::Map::new(), &*config.hostname);
                 Arc::from(celery_transport::connect(&url, &options)?)
             }
         };
-        let following = Arc::new(following(&config, &entries));
+        let following = Arc::new(following(&config, &entries, &self.routes));
         config.following.get_or_insert(following);
         Ok(Worker {
             config,
@@ -298,7 +307,7 @@ impl fmt::Debug for WorkerBuilder {
 }
 
 /// What is known of sending tasks from here: to the first queue, unless a task has one of its own.
-fn following(config: &Config, entries: &[Entry]) -> Following {
+fn following(config: &Config, entries: &[Entry], routes: &[(String, String)]) -> Following {
     let pid = std::process::id();
     let node = config.hostname.split_once('@').map_or(&*config.hostname, |(_, host)| host);
     let mut known = Following::new(Encoding::json(format!("gen{pid}@{node}"), Uuid::new_v4().to_string()));
@@ -307,8 +316,7 @@ fn following(config: &Config, entries: &[Entry]) -> Following {
     known.queues = queues.map(|queue| (queue.name.clone(), queue.clone())).collect();
     for entry in entries {
         let own = entry.settings.queue.as_ref();
-        let queue = own.map(|name| known.queues.get(name).cloned().unwrap_or_else(|| Queue::named(name)));
-        let mut target = Target::new(queue.unwrap_or_else(|| first.clone()));
+        let mut target = Target::new(own.map_or_else(|| first.clone(), |name| named(&known, name)));
         target.takes = entry.signature.parameters.takes();
         let spec = config.tasks.iter().find(|spec| spec.name == entry.name);
         if let Some(spec) = spec {
@@ -316,12 +324,32 @@ fn following(config: &Config, entries: &[Entry]) -> Following {
         }
         known.targets.insert(Arc::clone(&entry.name), target);
     }
+    let routes = routes.iter();
+    known.routes =
+        routes.map(|(pattern, queue)| (pattern.clone(), Target::new(named(&known, queue)))).collect();
     known.unrouted = Some(Target::new(first));
     let kept = config.result_expires.map_or(0, |expires| expires.as_secs());
     known.chord_expiry = ChordExpiry::new(kept, None);
     known.chord_claim = ChordExpiry::claim(Some(3.0));
     known.alone = true;
     known
+}
+
+/// The queue of this name, as it is known.
+fn named(known: &Following, name: &str) -> Queue {
+    known.queues.get(name).cloned().unwrap_or_else(|| Queue::named(name))
+}
+
+/// Says how far a shutdown is, as Celery's signal handlers do (`celery/apps/worker.py: _shutdown_handler`).
+async fn announce(shutdown: Shutdown) {
+    let mut phases = shutdown.phases();
+    while phases.changed().await.is_ok() {
+        match *phases.borrow_and_update() {
+            Phase::Warm => tracing::warn!("worker: Warm shutdown (MainProcess)"),
+            Phase::Cold => tracing::warn!("worker: Cold shutdown (MainProcess)"),
+            Phase::Starting | Phase::Ready | Phase::Soft => {}
+        }
+    }
 }
 
 /// A worker of Rust tasks.
@@ -389,10 +417,11 @@ impl Worker {
             // A closed standard output is no reason not to work.
             let _ = std::io::stdout().write_all(self.banner_text(results.as_ref()).as_bytes());
         }
-        let known = self.config.following.clone();
+        let (known, shutdown) = (self.config.following.clone(), self.shutdown.clone());
         let (zone, queues) = (self.config.zone.clone(), self.config.queues.clone());
         let expires = self.config.result_expires;
-        let host = Arc::new(NativeHost::new(results.clone(), zone.clone(), expires, Arc::clone(&self.clock)));
+        let extended = self.config.result_extended.then(|| self.config.hostname.clone());
+        let host = Arc::new(NativeHost::new(results.clone(), expires, extended));
         let mut builder = celery_worker::Worker::builder(self.config, Arc::clone(&self.transport))
             .clock(Arc::clone(&self.clock))
             .host(Arc::clone(&host) as Arc<dyn celery_worker::Host>)
@@ -408,7 +437,10 @@ impl Worker {
             host.connect(Arc::clone(&sender));
             self.table.connect(sender);
         }
-        Ok(worker.run(loops, threads, receiver).await?.exit)
+        let announcing = tokio::spawn(announce(shutdown));
+        let ended = worker.run(loops, threads, receiver).await;
+        announcing.abort();
+        Ok(ended?.exit)
     }
 
     fn banner_text(&self, results: Option<&Arc<dyn ResultBackend>>) -> String {

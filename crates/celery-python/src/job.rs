@@ -355,8 +355,17 @@ impl Job {
         end: bool,
     ) -> PyResult<()> {
         let children = self.children(py)?;
-        let failure =
-            Failure { exc_type, exc_module, exc_message, traceback, repr, children, expected, stored, follow: false };
+        let failure = Failure {
+            exc_type,
+            exc_module,
+            exc_message,
+            traceback,
+            repr,
+            children,
+            expected,
+            stored,
+            follow: false,
+        };
         self.tell(py, Outcome::Failed(failure), end)
     }
 

@@ -58,7 +58,8 @@ impl Follower {
             results.push(signatures::plain(&self.known, &member.result)?);
         }
         let body = in_flight.body().ok_or_else(|| Odd("the body is not plain JSON".to_owned()))?;
-        let chord = Signature::from_value(signatures::plain(&self.known, body.embed.chord.unwrap_or_default())?)?;
+        let chord =
+            Signature::from_value(signatures::plain(&self.known, body.embed.chord.unwrap_or_default())?)?;
         let mut sending = Sending::default();
         let args = [Value::List(results)];
         self.apply(&chord, &args, Options::default(), in_flight.into(), now, &mut sending)?;

@@ -7,15 +7,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use celery_executor::JobId;
-use celery_protocol::Value;
 use celery_protocol::canvas::{Options, Signature};
 use celery_protocol::result::ResultTree;
+use celery_protocol::{Body, Value};
 use celery_results::ResultBackend;
 use celery_scheduler::{Clock, Zone};
 use celery_transport::{Publication, Publisher, Queue, Transport};
 use tokio::sync::OnceCell;
 
-use super::{Follower, Following, Parent, Sending};
+use super::{Follower, Following, Odd, Parent, Sending};
 use crate::outbox::{Outbox, OutboxError};
 
 /// Why something could not be sent from within a task.
@@ -102,6 +102,14 @@ impl Sender {
         let now = self.clock.now();
         let planned = self.follower().apply(signature, args, options, parent, now, &mut sending);
         planned.map_err(|odd| SendError::Call { task: signature.task().to_owned(), reason: odd.0 })?;
+        self.carry_out(job, sending).await
+    }
+
+    async fn carry_out(
+        &self,
+        job: Option<JobId>,
+        mut sending: Sending,
+    ) -> Result<Vec<ResultTree>, SendError> {
         let queues = self.follower().not_declared(std::mem::take(&mut sending.queues));
         self.begin_chords(&sending).await?;
         match job {
@@ -109,6 +117,29 @@ impl Sender {
             None => self.at_once(&queues, &sending.publications).await?,
         }
         Ok(sending.children)
+    }
+
+    /// Sends the links and the next step of a task with this body that gave `value`, JSON. Gives its children for them.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn follow(
+        &self,
+        job: Option<JobId>,
+        task: Parent<'_>,
+        body: &Body<'_>,
+        value: &str,
+    ) -> Result<Vec<ResultTree>, SendError> {
+        let now = self.clock.now();
+        let planned = self.follower().after_body(body, task, value, now);
+        let failed = |odd: Odd| SendError::Call { task: String::from("what follows"), reason: odd.0 };
+        self.carry_out(job, planned.map_err(failed)?).await
+    }
+
+    /// The moment now as results say it.
+    pub fn date_done(&self) -> String {
+        self.follower().local(self.clock.now())
     }
 
     /// Sends a message that is ready, for `job`.
@@ -154,9 +185,8 @@ impl Sender {
         if publications.is_empty() {
             return Ok(());
         }
-        let opened = self.publisher.get_or_try_init(|| async {
-            self.transport.publisher().await.map(Published)
-        });
+        let opened =
+            self.publisher.get_or_try_init(|| async { self.transport.publisher().await.map(Published) });
         let Published(publisher) = opened.await?;
         publisher.declare(queues).await?;
         Ok(publisher.publish_all(publications).await?)

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use celery_protocol::canvas::{Call, OptionValue, Options, Signature, Step};
 use celery_protocol::result::{ResultTree, SavedGroup};
-use celery_protocol::Value;
+use celery_protocol::{Body, Value};
 use celery_scheduler::{Zone, parse_timestamp};
 use celery_transport::{Publication, Queue};
 use uuid::Uuid;
@@ -88,6 +88,11 @@ impl Follower {
         Self { known, zone, declared }
     }
 
+    /// A moment as results say it.
+    pub(super) fn local(&self, moment: SystemTime) -> String {
+        local(&self.zone, moment)
+    }
+
     /// How long the size of a chord is kept; `None` for ever.
     pub(crate) fn chord_expires(&self) -> Option<Duration> {
         self.known.chord_expires()
@@ -102,17 +107,28 @@ impl Follower {
     /// The links and the next step of a task that gave `value`, JSON.
     pub(crate) fn after(&self, in_flight: &InFlight, value: &str, now: SystemTime) -> Result<Sending, Odd> {
         let body = in_flight.body().ok_or_else(|| Odd("the body is not plain JSON".to_owned()))?;
+        self.after_body(&body, in_flight.into(), value, now)
+    }
+
+    /// The same of a task with this body.
+    pub(super) fn after_body(
+        &self,
+        body: &Body<'_>,
+        sender: Parent<'_>,
+        value: &str,
+        now: SystemTime,
+    ) -> Result<Sending, Odd> {
         let mut options = Options::default();
-        options.set("parent_id", &*in_flight.headers.id);
-        options.set("root_id", Parent::from(in_flight).root());
+        options.set("parent_id", &*sender.headers.id);
+        options.set("root_id", sender.root());
         // Without a priority to inherit upstream says None, which takes away what a chain or a group says.
-        options.set("priority", self.inherited_priority(in_flight.into()));
+        options.set("priority", self.inherited_priority(sender));
         let mut sending = Sending::default();
         let following = signatures::following(&self.known, &body.embed, &options)?;
         if !following.is_empty() {
             let args = [Value::from_json(value)?];
             for (signature, options) in following {
-                self.apply(&signature, &args, options, in_flight.into(), now, &mut sending)?;
+                self.apply(&signature, &args, options, sender, now, &mut sending)?;
             }
         }
         Ok(sending)
@@ -174,7 +190,10 @@ impl Follower {
         }
         let stamps: Vec<String> = call.options.stamped_headers().map(str::to_owned).collect();
         if let Some((odd, _)) = call.options.iter().find(|(name, value)| {
-            !known.alone && !HONOURED.contains(name) && !stamps.iter().any(|stamp| stamp == name) && !value.is_null()
+            !known.alone
+                && !HONOURED.contains(name)
+                && !stamps.iter().any(|stamp| stamp == name)
+                && !value.is_null()
         }) {
             return Err(Odd(format!("{} has the option {odd}", call.task)));
         }
@@ -248,7 +267,7 @@ fn number(value: &OptionValue) -> Option<f64> {
 fn target<'a>(known: &'a Following, call: &Call) -> Result<&'a Target, Odd> {
     let task = call.task.as_str();
     let target = known.targets.get(task);
-    let target = target.or(known.unrouted.as_ref().filter(|_| !known.left_to_host.contains(task)));
+    let target = target.or_else(|| known.routed(task).filter(|_| !known.left_to_host.contains(task)));
     target.ok_or_else(|| Odd(format!("{task} is sent by the app")))
 }
 
@@ -269,7 +288,8 @@ fn queue<'a>(known: &'a Following, target: &'a Target, call: &Call) -> Result<Co
 fn elsewhere<'a>(known: &Following, call: &'a Call) -> Option<(&'a str, &'a str)> {
     let text = |key| call.options.text(key).filter(|text| !text.is_empty());
     let named = text("exchange").is_some() && text("queue").is_none();
-    (known.alone && named).then(|| (text("exchange").unwrap_or_default(), text("routing_key").unwrap_or_default()))
+    (known.alone && named)
+        .then(|| (text("exchange").unwrap_or_default(), text("routing_key").unwrap_or_default()))
 }
 
 /// Whether the task takes what it is called with.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use celery_protocol::Value;
 use celery_protocol::canvas::Encoding;
+use celery_protocol::control::glob_matches;
 use celery_protocol::result::ChordExpiry;
 use celery_transport::Queue;
 
@@ -23,6 +24,9 @@ pub struct Following {
     pub queues: HashMap<String, Queue>,
     /// Where a task goes that is not registered; `None` when only the host can tell.
     pub unrouted: Option<Target>,
+    /// Where tasks go whose names match shell patterns, the first that does; for those that are no targets
+    /// (`task_routes`).
+    pub routes: Vec<(String, Target)>,
     /// How messages are written.
     pub encoding: Encoding,
     /// How long the bookkeeping of chords is kept, saved groups among it.
@@ -44,12 +48,19 @@ impl Following {
             left_to_host: HashSet::new(),
             queues: HashMap::new(),
             unrouted: None,
+            routes: Vec::new(),
             encoding,
             chord_expiry: ChordExpiry::default(),
             chord_claim: ChordExpiry::claim(None),
             inherits_priority: false,
             alone: false,
         }
+    }
+
+    /// How a task is sent that has no target of its own.
+    pub(super) fn routed(&self, task: &str) -> Option<&Target> {
+        let route = self.routes.iter().find(|(pattern, _)| glob_matches(pattern, task));
+        route.map(|(_, target)| target).or(self.unrouted.as_ref())
     }
 
     /// How long the size of a chord and a saved group are kept; `None` for ever.

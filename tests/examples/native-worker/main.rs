@@ -1,0 +1,42 @@
+//! A worker of Rust tasks, for the end-to-end tests and for Celery's own suite.
+//!
+//! `BROKER_URL` and `RESULT_URL` say where it works, `-n` how it is called, `-Q` which queues it consumes from.
+
+mod common;
+mod integration;
+mod plain;
+
+use std::time::Duration;
+
+use celery_native::{Error, Exit, Worker};
+
+fn main() -> Result<std::process::ExitCode, Error> {
+    tracing_subscriber::fmt().with_ansi(false).init();
+    let words: Vec<String> = std::env::args().collect();
+    let option = |name: &str| {
+        let at = words.iter().position(|word| word == name)?;
+        words.get(at + 1).cloned()
+    };
+    let url = |names: [&str; 2]| names.iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
+    let queues = option("-Q").unwrap_or_else(|| "celery".to_owned());
+    let mut worker = Worker::builder()
+        .broker(url(["BROKER_URL", "TEST_BROKER"]))
+        .results(url(["RESULT_URL", "TEST_BACKEND"]))
+        .queues(queues.split(','))
+        .tasks(plain::tasks())
+        .tasks(integration::tasks())
+        .route("tasks.*", "python")
+        .concurrency(16)
+        .threads(4)
+        .configure(|config| {
+            config.result_extended = std::env::var_os("RESULT_EXTENDED").is_some();
+            config.soft_shutdown_timeout = Duration::ZERO;
+        });
+    if let Some(name) = option("-n") {
+        worker = worker.hostname(name);
+    }
+    Ok(match worker.run_blocking()? {
+        Exit::Warm => 0.into(),
+        Exit::Cold => 1.into(),
+    })
+}

@@ -1,0 +1,8 @@
+//! A worker of Rust tasks, called by stock Celery.
+
+mod canvas;
+mod control;
+mod errors;
+mod limits;
+mod support;
+mod values;
