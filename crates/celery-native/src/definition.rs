@@ -293,8 +293,8 @@ pub(crate) struct Entry {
 impl Definition<()> {
     /// The task, ready to be run; or what is wrong with it.
     pub(crate) fn finish(self) -> Result<Entry, crate::Error> {
-        if let Some(reason) = self.invalid.as_deref().or(self.parameters.invalid()) {
-            return Err(crate::Error::Task { task: self.name.to_string(), reason: reason.to_owned() });
+        if let Some(reason) = self.invalid.or_else(|| self.parameters.invalid()) {
+            return Err(crate::Error::Task { task: self.name.to_string(), reason });
         }
         let signature = Arc::new(Named { function: self.function, parameters: self.parameters });
         let service = (self.make)(());

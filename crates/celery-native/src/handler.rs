@@ -9,6 +9,10 @@ use crate::{FromTask, IntoTaskResponse, TaskError, TaskRequest, TaskResponse};
 
 /// A function that can be a task: its parameters are [extractors](FromTask), and it returns a `Result`. `M` is made up by
 /// the compiler.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a function that can be a task",
+    note = "a task is an `async fn` whose parameters are extractors (`Args`, `Kwargs`, `Request`, `State`) and that returns a `Result`; one that blocks is registered with `blocking`"
+)]
 pub trait Handler<M, S>: Clone + Send + Sync + 'static {
     /// What it takes.
     fn parameters() -> Parameters;

@@ -94,19 +94,17 @@ impl Parameters {
             Some(parameter) => parameter.default = Some(default),
             None => self.invalid = Some(format!("there is no positional parameter named {name:?}")),
         }
-        let mut seen = false;
-        for parameter in &self.positional {
-            seen |= parameter.default.is_some();
-            if seen && parameter.default.is_none() && !parameter.lenient {
-                let named = parameter.name.as_deref().unwrap_or("?");
-                self.invalid = Some(format!("parameter {named:?} has no default and follows one that has"));
-            }
-        }
     }
 
     /// What is wrong with the way the task was registered.
-    pub(crate) fn invalid(&self) -> Option<&str> {
-        self.invalid.as_deref()
+    pub(crate) fn invalid(&self) -> Option<String> {
+        if self.invalid.is_some() {
+            return self.invalid.clone();
+        }
+        let mut after_default = self.positional.iter().skip_while(|parameter| parameter.default.is_none());
+        let without = after_default.find(|parameter| parameter.default.is_none() && !parameter.lenient)?;
+        let named = without.name.as_deref().unwrap_or("?");
+        Some(format!("parameter {named:?} has no default and follows one that has"))
     }
 
     pub(crate) fn is_struct(&self) -> bool {
@@ -259,6 +257,9 @@ mod tests {
         add.set_default("y", Value::from(5));
         assert_eq!(said(&add, &[1], &[]), "[Int(1), Int(5)]");
         add.set_default("z", Value::from(5));
-        assert_eq!(add.invalid(), Some("there is no positional parameter named \"z\""));
+        assert_eq!(add.invalid().unwrap(), "there is no positional parameter named \"z\"");
+        let mut first = named(&["x", "y"]);
+        first.set_default("x", Value::from(5));
+        assert_eq!(first.invalid().unwrap(), "parameter \"y\" has no default and follows one that has");
     }
 }

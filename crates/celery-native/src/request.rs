@@ -196,9 +196,8 @@ impl Request {
             task: signature.task().to_owned(),
             reason: String::from("there is nothing in it"),
         };
-        let last = sent.last().cloned().ok_or_else(nothing)?;
-        self.children().extend(sent);
-        Ok(last)
+        self.children().extend(sent.children);
+        sent.result.ok_or_else(nothing)
     }
 
     /// Has the task told that it is to end: for [runners](celery_executor::Runner), when its job is interrupted.

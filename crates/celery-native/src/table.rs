@@ -13,7 +13,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use crate::arguments::Arguments;
 use crate::definition::Entry;
 use crate::task_error::Kind;
-use crate::{Exception, Hooks, Request, TaskError, TaskRequest, TaskResponse, retrying};
+use crate::{Exception, Hooks, Request, TaskError, TaskRequest, TaskResponse, replacing, retrying};
 
 /// The most characters of a return value that a log line shows (`celery/app/task.py: Task.resultrepr_maxsize`).
 const REPR_MAX: usize = 1024;
@@ -88,6 +88,13 @@ impl TaskTable {
         };
         let returned = AssertUnwindSafe(called).catch_unwind().await;
         let returned = returned.unwrap_or_else(|panic| Err(panicked(&*panic).into()));
+        let returned = match returned {
+            Err(TaskError { kind }) => match *kind {
+                Kind::Replace(signature) => Err(replacing::replace(&request, *signature).await),
+                kind => Err(TaskError::of(kind)),
+            },
+            returned => returned,
+        };
         // A hook that panics is one more failure of the task.
         let ended = || self.ended(job, entry, &request, returned, follows, started);
         std::panic::catch_unwind(AssertUnwindSafe(ended))
@@ -128,7 +135,7 @@ impl TaskTable {
                 self.hooks.failed(request, &exception);
                 failed(&exception, request, follows)
             }
-            Kind::Ignore => Outcome::Ignored,
+            Kind::Ignore | Kind::Replace(_) => Outcome::Ignored,
             Kind::Reject { requeue, .. } => Outcome::Rejected { requeue, reason, traceback, stored: false },
             Kind::Retry(retry) => match retrying::again(request, &entry.settings, &retry) {
                 Ok(outcome) => {

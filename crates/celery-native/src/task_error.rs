@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use celery_client::{Sendable, Signature};
+
 use crate::{Exception, Retry};
 
 /// What a task returns instead of a value: a failure, a retry, a rejection, or nothing to be told.
@@ -30,6 +32,7 @@ pub struct TaskError {
 pub(crate) enum Kind {
     Fail(Exception),
     Retry(Retry),
+    Replace(Box<Signature>),
     Reject { requeue: bool, reason: String },
     Ignore,
 }
@@ -53,6 +56,12 @@ impl TaskError {
     /// failed for good. Of use for tasks that are acknowledged late.
     pub fn reject(reason: impl Into<String>, requeue: bool) -> Self {
         Self::of(Kind::Reject { requeue, reason: reason.into() })
+    }
+
+    /// Has this sent in the place of the task (`self.replace()` of a Python task): its result is that of the task, and
+    /// what follows the task follows it.
+    pub fn replace(call: impl Sendable) -> Self {
+        Self::of(Kind::Replace(Box::new(call.into_signature())))
     }
 
     /// Ends the task without a result (`celery.exceptions.Ignore`).
@@ -79,6 +88,7 @@ impl fmt::Display for TaskError {
                 let requeue = if *requeue { "True" } else { "False" };
                 write!(f, "reject requeue={requeue}: {reason}")
             }
+            Kind::Replace(_) => f.write_str("Replaced by new task"),
             Kind::Ignore => f.write_str("Ignore"),
         }
     }

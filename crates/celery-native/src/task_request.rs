@@ -145,7 +145,15 @@ impl TaskResponse {
 }
 
 /// What handlers return: a `Result` of anything that serde serialises and of anything that `?` takes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not what a task can return",
+    label = "not what a task can return",
+    note = "a task returns a `Result` of something that serde serialises, and of an error that becomes a `TaskError`"
+)]
 pub trait IntoTaskResponse {
+    /// What it gives when it succeeds.
+    type Value;
+
     /// The response.
     ///
     /// # Errors
@@ -155,6 +163,8 @@ pub trait IntoTaskResponse {
 }
 
 impl<T: Serialize, E: Into<TaskError>> IntoTaskResponse for Result<T, E> {
+    type Value = T;
+
     fn into_task_response(self) -> Result<TaskResponse, TaskError> {
         TaskResponse::new(&self.map_err(Into::into)?)
     }

@@ -23,6 +23,7 @@ use crate::follow::NativeHost;
 use crate::service::TaskService;
 use crate::{
     Error, Executor, Hooks, IntoTaskError, Lanes, TaskRequest, TaskResponse, TaskTable, Tasks, TokioExecutor,
+    builtin,
 };
 
 /// Where messages come from.
@@ -230,11 +231,17 @@ impl WorkerBuilder {
     /// [`Error`] says what is missing or was registered wrongly.
     pub fn build(mut self) -> Result<Worker, Error> {
         let broker = self.broker.take().ok_or(Error::NoBroker)?;
-        let definitions = std::mem::replace(&mut self.tasks, Tasks::new()).into_definitions();
-        let entries = definitions.into_iter().map(|task| task.finish()).collect::<Result<Vec<_>, _>>()?;
-        if entries.is_empty() {
+        let definitions = std::mem::take(&mut self.tasks).into_definitions();
+        if definitions.is_empty() {
             return Err(Error::NoTasks);
         }
+        let own = definitions.iter().any(|task| task.name() == builtin::ACCUMULATE);
+        let builtin = (!own).then(builtin::accumulate);
+        let entries = definitions
+            .into_iter()
+            .chain(builtin)
+            .map(|task| task.finish())
+            .collect::<Result<Vec<_>, _>>()?;
         let mut names = HashSet::new();
         if let Some(twice) = entries.iter().find(|entry| !names.insert(Arc::clone(&entry.name))) {
             return Err(Error::Twice(twice.name.to_string()));

@@ -29,7 +29,7 @@ mod shutdown;
 pub use builder::{Ended, Worker, WorkerBuilder};
 pub use config::{Config, Software, TaskSpec};
 pub use error::{Error, Result};
-pub use follow::{Following, Parent, SendError, Sender, Takes, Target};
+pub use follow::{Following, Parent, SendError, Sender, Sent, Takes, Target};
 pub use host::{Conclusion, Ending, Host, How};
 pub use lamport::LamportClock;
 pub use outbox::{Outbox, OutboxError};

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use crate::bench::chord::{self, Chord};
 use crate::bench::eta::{self, Eta};
 use crate::bench::events::{self, Events};
+use crate::bench::native::{self, Latency, Native};
 use crate::bench::protocol::{self, Protocol};
 use crate::bench::publish::{self, Publish};
 use crate::bench::throughput::{self, Throughput};
@@ -31,6 +32,10 @@ enum Measurement {
     Eta(Eta),
     /// A chord of many coroutines: how long after the last part its body starts.
     Chord(Chord),
+    /// Rust tasks that do nothing, against the broker's ceiling and rusty-celery.
+    Native(Native),
+    /// One Rust task at a time, from sending to the result.
+    Latency(Latency),
 }
 
 pub(crate) fn run(command: &Bench, steps: &Steps) -> Result<bool> {
@@ -41,5 +46,7 @@ pub(crate) fn run(command: &Bench, steps: &Steps) -> Result<bool> {
         Measurement::Events(command) => events::run(command, steps),
         Measurement::Eta(command) => eta::run(command, steps),
         Measurement::Chord(command) => chord::run(command, steps),
+        Measurement::Native(command) => native::run(command, steps),
+        Measurement::Latency(command) => native::run_latency(command, steps),
     }
 }

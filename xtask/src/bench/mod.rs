@@ -7,6 +7,7 @@ mod eta;
 mod events;
 mod measure;
 mod monitor;
+mod native;
 mod process_tree;
 mod protocol;
 mod publish;

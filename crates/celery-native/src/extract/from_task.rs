@@ -23,6 +23,11 @@ use crate::{Request, TaskError, TaskRequest};
 /// }
 /// # let _ = celery_native::task::<_, ()>("proj.report", report);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not something that a task with the state `{S}` can take",
+    label = "not an extractor",
+    note = "a task takes `Args<(…)>`, `Kwargs<…>`, `Request`, `State<…>`, or a type of yours that is `FromTask`"
+)]
 pub trait FromTask<S>: Sized {
     /// Says which arguments it takes. Most extractors take none.
     fn describe(parameters: &mut Parameters) {

@@ -26,7 +26,7 @@ mod tests;
 
 pub(crate) use chord::{Claim, WHILE_SENDING};
 pub use parent::Parent;
-pub use sender::{SendError, Sender};
+pub use sender::{SendError, Sender, Sent};
 pub(crate) use sending::{Follower, Odd, Sending};
 pub use takes::Takes;
 pub use target::{Following, Target};

@@ -55,6 +55,16 @@ pub struct Sender {
     clock: Arc<dyn Clock>,
 }
 
+/// What was sent.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Sent {
+    /// The result that it promises; `None` when there was nothing to send.
+    pub result: Option<ResultTree>,
+    /// What the task that sent it lists among its children for it.
+    pub children: Vec<ResultTree>,
+}
+
 /// A publisher, which says nothing of itself.
 struct Published(Arc<dyn Publisher>);
 
@@ -85,7 +95,7 @@ impl Sender {
     }
 
     /// Sends `signature` with `args` before its own arguments and `options` over its own, as `apply_async` within the
-    /// task `parent` would; for `job`, if it runs here. Gives what the task lists among its children for it.
+    /// task `parent` would; for `job`, if it runs here.
     ///
     /// # Errors
     ///
@@ -97,7 +107,7 @@ impl Sender {
         signature: &Signature,
         args: &[Value],
         options: Options,
-    ) -> Result<Vec<ResultTree>, SendError> {
+    ) -> Result<Sent, SendError> {
         let mut sending = Sending::default();
         let now = self.clock.now();
         let planned = self.follower().apply(signature, args, options, parent, now, &mut sending);
@@ -105,18 +115,14 @@ impl Sender {
         self.carry_out(job, sending).await
     }
 
-    async fn carry_out(
-        &self,
-        job: Option<JobId>,
-        mut sending: Sending,
-    ) -> Result<Vec<ResultTree>, SendError> {
+    async fn carry_out(&self, job: Option<JobId>, mut sending: Sending) -> Result<Sent, SendError> {
         let queues = self.follower().not_declared(std::mem::take(&mut sending.queues));
         self.begin_chords(&sending).await?;
         match job {
             Some(job) => self.by_outbox(job, queues, sending.publications)?,
             None => self.at_once(&queues, &sending.publications).await?,
         }
-        Ok(sending.children)
+        Ok(Sent { result: sending.result, children: sending.children })
     }
 
     /// Sends the links and the next step of a task with this body that gave `value`, JSON. Gives its children for them.
@@ -134,7 +140,7 @@ impl Sender {
         let now = self.clock.now();
         let planned = self.follower().after_body(body, task, value, now);
         let failed = |odd: Odd| SendError::Call { task: String::from("what follows"), reason: odd.0 };
-        self.carry_out(job, planned.map_err(failed)?).await
+        Ok(self.carry_out(job, planned.map_err(failed)?).await?.children)
     }
 
     /// The moment now as results say it.

@@ -39,6 +39,8 @@ pub(crate) struct Sending {
     pub(crate) publications: Vec<Publication>,
     /// What the task lists as its children for it.
     pub(crate) children: Vec<ResultTree>,
+    /// The result of what was sent last.
+    pub(crate) result: Option<ResultTree>,
 }
 
 /// Makes the messages of what follows tasks.
@@ -155,6 +157,7 @@ impl Follower {
         let reply_to = self.known.encoding.reply_to.clone();
         let plan = signature.plan_with(args, &[], options, &mut ids, &reply_to)?;
         sending.children.extend(plan.trail());
+        sending.result = plan.result();
         for step in plan.steps {
             match step {
                 Step::Send(call) => {
