@@ -3,6 +3,8 @@
 //! `BROKER_URL` and `RESULT_URL` say where it works, `-n` how it is called, `-Q` which queues it consumes from.
 
 mod common;
+#[path = "../../../crates/celery-native/examples/own_executor/executor.rs"]
+mod executor;
 mod integration;
 mod plain;
 
@@ -35,7 +37,17 @@ fn main() -> Result<std::process::ExitCode, Error> {
     if let Some(name) = option("-n") {
         worker = worker.hostname(name);
     }
-    Ok(match worker.run_blocking()? {
+    // Alive until the worker has ended.
+    let mut runtime = None;
+    if std::env::var_os("OWN_EXECUTOR").is_some() {
+        let shared = runtime.insert(tokio::runtime::Runtime::new()?);
+        worker = worker.executor(executor::Shared { runtime: shared.handle().clone(), slots: 8 });
+    }
+    let ended = worker.run_blocking();
+    if let Some(runtime) = runtime {
+        runtime.shutdown_background();
+    }
+    Ok(match ended? {
         Exit::Warm => 0.into(),
         Exit::Cold => 1.into(),
     })

@@ -55,7 +55,7 @@ fn an_unacknowledged_task_runs_on_another_worker() -> Result<()> {
     let mut native = Native::start()?;
     let id = native.client.send("native.reject", json!([]))?;
     assert_eq!(native.client.get(&id, 20.0)?.success()?, json!("again"));
-    let _second = worker(&native.scene, &["-n", "second@host"])?;
+    let _second = worker(&native.scene, &["-n", "second@host"], &[])?;
     native.worker.signal(Signal::KILL)?;
     assert_eq!(native.client.run("native.add", json!([1, 2]))?.success()?, json!(3));
     Ok(())

@@ -3,6 +3,7 @@
 mod canvas;
 mod control;
 mod errors;
+mod executor;
 mod limits;
 mod support;
 mod values;

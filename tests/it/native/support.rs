@@ -20,21 +20,26 @@ pub(super) struct Native {
 
 impl Native {
     pub(super) fn start() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// With environment variables for the worker.
+    pub(super) fn start_with(environment: &[(&str, &str)]) -> Result<Self> {
         let scene = Scene::open("native")?;
-        let worker = worker(&scene, &[])?;
+        let worker = worker(&scene, &[], environment)?;
         let client = scene.client()?;
         Ok(Self { scene, worker, client })
     }
 }
 
 /// Starts a worker of Rust tasks, and waits until it is ready.
-pub(super) fn worker(scene: &Scene, words: &[&str]) -> Result<Service> {
+pub(super) fn worker(scene: &Scene, words: &[&str], environment: &[(&str, &str)]) -> Result<Service> {
     // Cargo puts examples beside the folder of tests.
     let test = std::env::current_exe()?;
     let folder = test.parent().and_then(|deps| deps.parent()).context("no folder of binaries")?;
     let mut command = Command::new(folder.join("examples").join("native-worker"));
     command.args(words).env(BROKER, scene.redis.url(0)).env(BACKEND, scene.redis.url(1));
-    command.env("NOTES_URL", scene.redis.url(2));
+    command.envs(environment.iter().copied()).env("NOTES_URL", scene.redis.url(2));
     let mut worker = Service::start(command)?;
     worker.wait_log("ready", START, |log| log.contains(" ready.").then_some(()))?;
     Ok(worker)

@@ -6,7 +6,7 @@ use crate::tidy::rules::Findings;
 use crate::tidy::workspace::Workspace;
 
 /// For each crate, the crates of the workspace that it may depend on. A crate that is not listed breaks the rule.
-const BELOW: [(&str, &[&str]); 14] = [
+const BELOW: [(&str, &[&str]); 16] = [
     ("celery-protocol", &[]),
     ("celery-protocol-fuzz", &["celery-protocol"]),
     ("celery-valkey", &[]),
@@ -24,6 +24,20 @@ const BELOW: [(&str, &[&str]); 14] = [
             "celery-client",
             "celery-scheduler",
             "celery-executor",
+        ],
+    ),
+    ("celery-native-macros", &[]),
+    (
+        "celery-native",
+        &[
+            "celery-protocol",
+            "celery-transport",
+            "celery-results",
+            "celery-client",
+            "celery-scheduler",
+            "celery-executor",
+            "celery-worker",
+            "celery-native-macros",
         ],
     ),
     (
