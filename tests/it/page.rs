@@ -16,16 +16,25 @@ const PAGE: &str = "a page of text";
 
 #[test]
 fn page_under_worker_cli() -> Result<()> {
-    page_under(Front::WorkerCli)
+    page_under(Front::WorkerCli, &Scene::open("page")?)
 }
 
 #[test]
 fn page_under_celery_command() -> Result<()> {
-    page_under(Front::Celery)
+    page_under(Front::Celery, &Scene::open("page")?)
 }
 
-fn page_under(front: Front) -> Result<()> {
-    let scene = Scene::open("page")?;
+#[test]
+fn page_on_rabbitmq_under_worker_cli() -> Result<()> {
+    page_under(Front::WorkerCli, &Scene::open_on_rabbitmq("page")?)
+}
+
+#[test]
+fn page_on_rabbitmq_under_celery_command() -> Result<()> {
+    page_under(Front::Celery, &Scene::open_on_rabbitmq("page")?)
+}
+
+fn page_under(front: Front, scene: &Scene) -> Result<()> {
     let mut client = scene.client()?;
     let server = HttpServer::start(PAGE)?;
     let refusing_port = free_port()?;

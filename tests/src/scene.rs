@@ -1,14 +1,15 @@
-//! What one test needs: a Redis, an app, and workers and clients that know both.
+//! What one test needs: servers, an app, and workers and clients that know both.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::arena::{self, Place};
 use crate::client::Client;
 use crate::flower::Flower;
 use crate::paths;
+use crate::rabbitmq::RabbitMq;
 use crate::redis::RedisServer;
 use crate::said::Said;
 use crate::service::Service;
@@ -21,11 +22,13 @@ pub const BROKER: &str = "BROKER_URL";
 /// The environment variable with the result backend's URL, read by the apps.
 pub const BACKEND: &str = "RESULT_URL";
 
-/// A Redis and an app. Messages are in database 0, results in database 1, what tasks write in database 2.
+/// A Redis and an app. Messages are in database 0 or in a RabbitMQ, results in database 1, what tasks write in database 2.
 #[derive(Debug)]
 pub struct Scene {
     /// The broker and result backend.
     pub redis: RedisServer,
+    /// The broker, if it is another one.
+    pub rabbitmq: Option<RabbitMq>,
     /// The interpreter with Celery and the wheel.
     pub venv: Venv,
     folder: PathBuf,
@@ -49,6 +52,24 @@ impl Scene {
         Self::set(app, arena::shared()?, RedisServer::start_with_password(password)?)
     }
 
+    /// A scene with messages in a RabbitMQ of its own.
+    pub fn open_on_rabbitmq(app: &str) -> Result<Self> {
+        let mut scene = Self::open(app)?;
+        scene.put_on(RabbitMq::start()?);
+        Ok(scene)
+    }
+
+    /// Has messages go to `rabbitmq`.
+    pub fn put_on(&mut self, rabbitmq: RabbitMq) {
+        self.set_env(BROKER, &rabbitmq.url());
+        self.rabbitmq = Some(rabbitmq);
+    }
+
+    /// The broker of a scene on RabbitMQ.
+    pub fn node(&mut self) -> Result<&mut RabbitMq> {
+        self.rabbitmq.as_mut().context("the scene has no RabbitMQ")
+    }
+
     fn set(app: &str, place: Place, redis: RedisServer) -> Result<Self> {
         let venv = Venv::from_env()?;
         let environment = vec![
@@ -56,7 +77,7 @@ impl Scene {
             (BACKEND.to_owned(), redis.url(1)),
             ("NOTES_URL".to_owned(), redis.url(2)),
         ];
-        Ok(Self { redis, venv, folder: paths::app(app), environment, _place: place })
+        Ok(Self { redis, rabbitmq: None, venv, folder: paths::app(app), environment, _place: place })
     }
 
     /// Sets an environment variable for the workers and clients to come.
@@ -120,6 +141,9 @@ impl Scene {
 
     /// How many messages of `queue` the broker holds, whatever their priority step.
     pub fn queued(&self, queue: &str) -> Result<usize> {
+        if let Some(rabbitmq) = &self.rabbitmq {
+            return Ok(rabbitmq.messages()?.get(queue).map_or(0, |messages| messages.ready));
+        }
         let mut connection = self.redis.connect(0)?;
         let mut total = 0;
         for key in [queue.to_owned(), step(queue, 3), step(queue, 6), step(queue, 9)] {
@@ -130,6 +154,9 @@ impl Scene {
 
     /// How many messages a worker has taken and not acknowledged.
     pub fn unacked(&self) -> Result<usize> {
+        if let Some(rabbitmq) = &self.rabbitmq {
+            return Ok(rabbitmq.messages()?.values().map(|messages| messages.unacked).sum());
+        }
         Ok(::redis::cmd("HLEN").arg("unacked").query(&mut self.redis.connect(0)?)?)
     }
 

@@ -250,8 +250,14 @@ impl Consumer for AmqpConsumer {
         if self.queues.is_empty() || self.session.is_closed() {
             return pending().await;
         }
-        if self.live.is_none() || self.failure.is_some() {
+        let Some(live) = self.live.as_ref().filter(|_| self.failure.is_none()) else { return Ok(()) };
+        // Nothing is delivered before a fetch says how much is wanted.
+        if live.feeds.iter().any(|feed| !feed.is_started()) {
             return Ok(());
+        }
+        // Nothing comes where there is no room, and who waits here wants something: a fetch makes room if that lasts.
+        if live.feeds.iter().any(|feed| feed.room(self.session.outstanding(feed.number)) == 0) {
+            self.short_since.get_or_insert_with(Instant::now);
         }
         let short = self.short_since.map(|since| since + SHORT);
         tokio::select! {
