@@ -226,18 +226,20 @@ impl Worker {
             .filter(|kind| config.tasks.iter().any(|task| task.kind == *kind))
             .collect();
         let policy = match config.disable_prefetch {
-            true => Policy::NoPrefetch { kinds: [Kind::Async, Kind::Sync].map(|kind| kinds.contains(&kind)) },
+            true => Policy::NoPrefetch,
             false => {
                 Policy::Prefetch { multiplier: config.prefetch_multiplier, look_ahead: config.look_ahead }
             }
         };
+        let runs = [Kind::Async, Kind::Sync].map(|kind| kinds.contains(&kind));
         let engine = Engine {
             fetcher: Fetcher::spawn(consumer, shutdown.clone()),
             asks,
             asking,
             neighbors,
             intake: Intake::new(&config),
-            credit: Credit::new(slots, policy),
+            credit: Credit::new(slots, runs, policy),
+            looking: Vec::new(),
             later: DueQueue::new(),
             parking,
             rates: RateLimits::new(&config.tasks, clock.now()),

@@ -30,7 +30,7 @@ pub enum OutboxError {
 #[derive(Debug)]
 enum Item {
     Publish(JobId, Box<Publication>),
-    Declare(Queue),
+    Declare(Box<Queue>),
 }
 
 #[derive(Debug, Default)]
@@ -95,7 +95,7 @@ impl Outbox {
 
     /// Declares a queue that a task is about to publish to.
     pub fn declare(&self, queue: Queue) -> Result<(), OutboxError> {
-        self.0.sender.send(Item::Declare(queue)).map_err(|_| OutboxError::Closed)
+        self.0.sender.send(Item::Declare(Box::new(queue))).map_err(|_| OutboxError::Closed)
     }
 
     /// Why something that an ended job published was refused for good, if it was; the job is forgotten.
@@ -155,7 +155,7 @@ pub(crate) async fn run(outbox: Outbox, mut receiver: OutboxReceiver, publisher:
                 }
                 Item::Declare(queue) => {
                     send(&outbox, &*publisher, &mut jobs, &mut batch).await;
-                    declare(&*publisher, queue).await;
+                    declare(&*publisher, *queue).await;
                 }
             }
         }
