@@ -19,6 +19,9 @@ use crate::worker::{WorkerProcess, WorkerSpec};
 /// The environment variable with the broker's URL, read by the apps.
 pub const BROKER: &str = "BROKER_URL";
 
+/// The environment variable that has every scene opened on another broker: `rabbitmq`.
+pub const KIND: &str = "CELERY_OXIDE_TEST_BROKER";
+
 /// The environment variable with the result backend's URL, read by the apps.
 pub const BACKEND: &str = "RESULT_URL";
 
@@ -55,7 +58,9 @@ impl Scene {
     /// A scene with messages in a RabbitMQ of its own.
     pub fn open_on_rabbitmq(app: &str) -> Result<Self> {
         let mut scene = Self::open(app)?;
-        scene.put_on(RabbitMq::start()?);
+        if scene.rabbitmq.is_none() {
+            scene.put_on(RabbitMq::start()?);
+        }
         Ok(scene)
     }
 
@@ -77,7 +82,12 @@ impl Scene {
             (BACKEND.to_owned(), redis.url(1)),
             ("NOTES_URL".to_owned(), redis.url(2)),
         ];
-        Ok(Self { redis, rabbitmq: None, venv, folder: paths::app(app), environment, _place: place })
+        let folder = paths::app(app);
+        let mut scene = Self { redis, rabbitmq: None, venv, folder, environment, _place: place };
+        if std::env::var(KIND).is_ok_and(|kind| kind == "rabbitmq") {
+            scene.put_on(RabbitMq::start()?);
+        }
+        Ok(scene)
     }
 
     /// Sets an environment variable for the workers and clients to come.

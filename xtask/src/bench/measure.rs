@@ -1,20 +1,24 @@
 //! One run of one worker over a full queue.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use celery_oxide_tests::client::Client;
 use celery_oxide_tests::paths;
 use celery_oxide_tests::preload;
+use celery_oxide_tests::rabbitmq::RabbitMq;
 use celery_oxide_tests::redis::RedisServer;
 use celery_oxide_tests::venv::Venv;
 use celery_oxide_tests::worker::{Front, WorkerProcess, WorkerSpec};
+use clap::ValueEnum;
 use redis::cmd;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::bench::monitor::Counter;
 use crate::bench::process_tree;
+use crate::bench::rabbitmq;
 use crate::steps::Step;
 
 /// How often the number of results is looked at.
@@ -50,9 +54,46 @@ pub(crate) struct Sample {
     pub(crate) peak: f64,
 }
 
-/// Fills a queue of a fresh Redis, starts the worker, and measures until all results are there.
-pub(crate) fn run(step: &Step, venv: &Venv, peer: &Peer) -> Result<Sample> {
-    Ok(measure(step, venv, peer, None)?.0)
+/// Where the messages are. Results are in a Redis in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Broker {
+    Redis,
+    Amqp,
+}
+
+/// Fills a queue of a fresh broker, starts the worker, and measures until all results are there.
+pub(crate) fn run(step: &Step, venv: &Venv, peer: &Peer, broker: Broker) -> Result<Sample> {
+    match broker {
+        Broker::Redis => Ok(measure(step, venv, peer, None)?.0),
+        Broker::Amqp => on_rabbitmq(step, venv, peer),
+    }
+}
+
+fn on_rabbitmq(step: &Step, venv: &Venv, peer: &Peer) -> Result<Sample> {
+    let (redis, rabbitmq) = (RedisServer::start()?, RabbitMq::start()?);
+    let environment = environment(&rabbitmq.url(), &redis);
+    let mut client = Client::start(venv, &folder(), &environment)?;
+    rabbitmq::fill(&mut client, peer.task, peer.tasks)?;
+    let mut worker = spec(venv, peer, &environment).spawn()?;
+    let sample = watch(step, &redis, &mut worker, peer.tasks)
+        .with_context(|| format!("{}, which wrote:\n{}", peer.name, worker.log().unwrap_or_default()))?;
+    check(&mut client, peer.tasks)?;
+    worker.kill()?;
+    Ok(sample)
+}
+
+fn folder() -> PathBuf {
+    paths::workspace().join("xtask").join("bench")
+}
+
+/// What the apps read.
+pub(crate) fn environment(broker: &str, redis: &RedisServer) -> Vec<(String, String)> {
+    vec![("BROKER_URL".to_owned(), broker.to_owned()), ("RESULT_URL".to_owned(), redis.url(1))]
+}
+
+fn spec(venv: &Venv, peer: &Peer, environment: &[(String, String)]) -> WorkerSpec {
+    let spec = WorkerSpec::new(venv.clone(), folder()).front(peer.front).log_level(Some("WARNING"));
+    environment.iter().fold(spec.args(peer.options), |spec, (name, value)| spec.env(name, value))
 }
 
 /// The same while a monitor that `watch` starts counts events. Gives their number, too.
@@ -72,14 +113,11 @@ fn measure(
     monitor: Option<fn(&RedisServer) -> Result<Counter>>,
 ) -> Result<(Sample, u64)> {
     let redis = RedisServer::start()?;
-    let folder = paths::workspace().join("xtask").join("bench");
-    let environment = vec![("BROKER_URL".to_owned(), redis.url(0)), ("RESULT_URL".to_owned(), redis.url(1))];
-    let mut client = Client::start(venv, &folder, &environment)?;
+    let environment = environment(&redis.url(0), &redis);
+    let mut client = Client::start(venv, &folder(), &environment)?;
     preload::fill(&redis, &mut client, &[peer.task], peer.tasks)?;
-    let spec = WorkerSpec::new(venv.clone(), &folder).front(peer.front).log_level(Some("WARNING"));
-    let spec = environment.iter().fold(spec.args(peer.options), |spec, (name, value)| spec.env(name, value));
     let counter = monitor.map(|monitor| monitor(&redis)).transpose()?;
-    let mut worker = spec.spawn()?;
+    let mut worker = spec(venv, peer, &environment).spawn()?;
     let sample = watch(step, &redis, &mut worker, peer.tasks)
         .with_context(|| format!("{}, which wrote:\n{}", peer.name, worker.log().unwrap_or_default()))?;
     check(&mut client, peer.tasks)?;

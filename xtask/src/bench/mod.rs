@@ -10,6 +10,7 @@ mod monitor;
 mod process_tree;
 mod protocol;
 mod publish;
+mod rabbitmq;
 mod report;
 mod throughput;
 
