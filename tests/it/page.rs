@@ -6,7 +6,7 @@ use anyhow::{Result, bail, ensure};
 use celery_oxide_tests::client::Client;
 use celery_oxide_tests::http::HttpServer;
 use celery_oxide_tests::redis::free_port;
-use celery_oxide_tests::scene::Scene;
+use celery_oxide_tests::scene::{BACKEND, Scene};
 use celery_oxide_tests::wait;
 use celery_oxide_tests::worker::Front;
 use serde_json::{Value, json};
@@ -32,6 +32,14 @@ fn page_on_rabbitmq_under_worker_cli() -> Result<()> {
 #[test]
 fn page_on_rabbitmq_under_celery_command() -> Result<()> {
     page_under(Front::Celery, &Scene::open_on_rabbitmq("page")?)
+}
+
+/// Results go to a queue of the client's.
+#[test]
+fn page_on_rabbitmq_with_results_by_rpc() -> Result<()> {
+    let mut scene = Scene::open_on_rabbitmq("page")?;
+    scene.set_env(BACKEND, "rpc://");
+    page_under(Front::WorkerCli, &scene)
 }
 
 fn page_under(front: Front, scene: &Scene) -> Result<()> {

@@ -139,6 +139,11 @@ pub(super) fn is_missing(error: &lapin::Error) -> bool {
     matches!(error.kind(), lapin::ErrorKind::ProtocolError(said) if said.get_id() == 404)
 }
 
+/// Whether the queue belongs to another connection.
+pub(super) fn is_locked(error: &lapin::Error) -> bool {
+    matches!(error.kind(), lapin::ErrorKind::ProtocolError(said) if said.get_id() == 405)
+}
+
 pub(super) fn arguments(dialer: &Dialer, whose: &str, given: &Map<String, Value>) -> Result<FieldTable> {
     table::to_table(given).map_err(|reason| Error::Refused {
         url: dialer.url().to_owned(),

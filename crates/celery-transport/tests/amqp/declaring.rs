@@ -1,9 +1,11 @@
 //! What is declared, and what a refusal says.
 
-use celery_transport::Transport;
+use std::time::Duration;
+
+use celery_transport::{ConnectOptions, Publication, Transport, amqp::Amqp};
 use uuid::Uuid;
 
-use crate::support::{acks, broker, fetch, names, node, publish, queue};
+use crate::support::{acks, broker, fetch, names, node, publication, publish, queue};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn queues_and_exchanges_are_those_of_stock_celery() {
@@ -86,4 +88,22 @@ async fn who_may_not_come_in_is_told() {
     // Another one that stands in for it.
     let several = broker(&format!("amqp://127.0.0.1:1//;{url}"));
     several.consume(&[queue()]).await.unwrap();
+}
+
+/// As after a restart under the same name, while the broker does not know that the old connection is dead.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_of_a_name_both_hear_commands() {
+    let node = node().await;
+    let options = ConnectOptions::new(serde_json::Map::new(), "namesake@test");
+    let [first, second] = [(), ()].map(|()| Amqp::new(&node.url(), &options).unwrap());
+    let mut subscriptions = Vec::new();
+    for broker in [&first, &second] {
+        subscriptions.push(broker.subscribe("namesakes.pidbox", &[]).await.unwrap());
+    }
+    let command =
+        Publication::new("namesakes.pidbox", "", publication(&queue(), "ping", 0).message).of_type("fanout");
+    first.publisher().await.unwrap().publish_all(&[command]).await.unwrap();
+    for subscription in &mut subscriptions {
+        tokio::time::timeout(Duration::from_secs(30), subscription.next()).await.unwrap().unwrap();
+    }
 }
