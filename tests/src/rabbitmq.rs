@@ -227,6 +227,6 @@ fn environment(command: &mut Command, ports: Ports, folder: &Path) {
         .env("RABBITMQ_LOGS", folder.join(LOG))
         .env("RABBITMQ_PID_FILE", folder.join("pid"))
         .env("RABBITMQ_GENERATED_CONFIG_DIR", folder.join("generated"))
-        // One scheduler that does not spin: it is a guest on a small machine.
-        .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none +A 1");
+        // Schedulers that do not spin: it is a guest on a small machine.
+        .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+sbwt none +sbwtdcpu none +sbwtdio none");
 }

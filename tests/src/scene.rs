@@ -95,6 +95,12 @@ impl Scene {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
+    /// An environment variable of the workers and clients to come.
+    pub fn environment(&self, name: &str) -> Option<&str> {
+        let latest = self.environment.iter().rev().find(|(known, _)| known == name);
+        latest.map(|(_, value)| value.as_str())
+    }
+
     /// What a worker of the app is started with.
     pub fn worker_spec(&self) -> WorkerSpec {
         let spec = WorkerSpec::new(self.venv.clone(), &self.folder).reported();
