@@ -2,7 +2,7 @@
 //!
 //! A shell runs `epmd` and the node in a process group of their own and waits for its standard input to end. That happens
 //! when the node is dropped, and also when the test process ends without dropping it, however it ends: then the shell
-//! has another one, outside of the group, kill the group.
+//! has another one, outside of the group, kill the group and remove the folder.
 
 use std::collections::HashMap;
 use std::fs;
@@ -28,7 +28,7 @@ const SCRIPT: &str = r#"
 epmd -address 127.0.0.1 -port "$ERL_EPMD_PORT" &
 "$0/rabbitmq-server" > start 2>&1 &
 read -r _
-exec setsid sh -c 'kill -9 "-$0"' $$
+exec setsid sh -c 'kill -9 "-$0"; sleep 1; rm -rf "$1"' $$ "$PWD"
 "#;
 
 /// In the folder of the node.

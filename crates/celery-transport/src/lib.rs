@@ -32,8 +32,6 @@ mod queue;
 mod several;
 mod statistics;
 mod subscription;
-#[cfg(feature = "test-server")]
-pub mod test_server;
 mod transport;
 pub mod valkey;
 

@@ -17,7 +17,7 @@ async fn queues_and_exchanges_are_those_of_stock_celery() {
     let topic = queue().bound_to(format!("media-{}", Uuid::new_v4()), "topic", "video.#");
     let queues = [plain.clone(), ordered.clone(), quorum.clone(), topic.clone()];
     broker.publisher().await.unwrap().declare(&queues).await.unwrap();
-    let listed = node.control(&["list_queues", "name", "durable", "auto_delete", "arguments"]);
+    let listed = node.control(&["list_queues", "name", "durable", "auto_delete", "arguments"]).unwrap();
     let line = |listed: &str, name: &str| {
         let line = listed.lines().find(|line| line.split('\t').next() == Some(name));
         line.unwrap().split('\t').skip(1).collect::<Vec<_>>().join(" ")
@@ -25,7 +25,7 @@ async fn queues_and_exchanges_are_those_of_stock_celery() {
     assert_eq!(line(&listed, &plain.name), "true false []");
     assert_eq!(line(&listed, &ordered.name), r#"true false [{"x-max-priority",10}]"#);
     assert_eq!(line(&listed, &quorum.name), r#"true false [{"x-queue-type","quorum"}]"#);
-    let listed = node.control(&["list_exchanges", "name", "type", "durable", "auto_delete"]);
+    let listed = node.control(&["list_exchanges", "name", "type", "durable", "auto_delete"]).unwrap();
     assert_eq!(line(&listed, &plain.exchange), "direct true false");
     assert_eq!(line(&listed, &topic.exchange), "topic true false");
 }

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use celery_oxide_tests::rabbitmq::RabbitMq;
 use celery_protocol::{Message, Properties};
 use celery_transport::{
     ConnectOptions, Consumer, Delivery, Publication, Queue, Settlement, Transport, amqp::Amqp,
-    test_server::RabbitMq,
 };
 use serde_json::value::RawValue;
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -24,7 +24,7 @@ pub(crate) async fn node_alone() -> RwLockWriteGuard<'static, RabbitMq> {
 }
 
 async fn shared() -> &'static RwLock<RabbitMq> {
-    NODE.get_or_init(async || RwLock::new(RabbitMq::start().await)).await
+    NODE.get_or_init(async || RwLock::new(RabbitMq::start().unwrap())).await
 }
 
 pub(crate) fn broker(url: &str) -> Amqp {
