@@ -56,7 +56,7 @@ enum Broker {
 #[expect(clippy::print_stdout, reason = "the result of the command")]
 pub(crate) fn run(command: &Conformance, steps: &Steps) -> Result<bool> {
     if command.broker == Broker::Amqp {
-        bail!("--broker amqp: there is no driver for RabbitMQ yet, so nothing was run");
+        bail!("--broker amqp: the suite is not run on RabbitMQ yet; nothing was run");
     }
     let partial = command.filter.is_some() || !command.tests.is_empty() || command.only.is_some();
     if command.record && partial {
