@@ -10,8 +10,8 @@ use crate::bench::chart;
 use crate::bench::measure::{self, Broker, Peer};
 use crate::bench::rabbitmq;
 use crate::bench::report::{self, Series};
-use crate::prepare::prepare;
 use crate::prepare::wheel::Profile;
+use crate::prepare::{packages, prepare};
 use crate::steps::{self, Step, Steps};
 
 #[derive(Debug, Args)]
@@ -87,6 +87,7 @@ pub(crate) fn run(command: &Throughput, steps: &Steps) -> Result<bool> {
         .collect();
     let on_rabbitmq = command.broker == Broker::Amqp;
     if on_rabbitmq {
+        packages::ensure_rabbitmq(steps)?;
         rabbitmq::build(steps)?;
     }
     let mut ceilings = Vec::new();
