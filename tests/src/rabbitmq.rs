@@ -67,17 +67,11 @@ struct Ports {
 impl RabbitMq {
     /// A node with the virtual host `/`.
     pub fn start() -> Result<Self> {
-        Self::start_with("", &[])
-    }
-
-    /// A node with more lines in its configuration, and plugins.
-    pub fn start_with(configuration: &str, plugins: &[&str]) -> Result<Self> {
         for _ in 0..ATTEMPTS {
             let folder = paths::scratch("rabbitmq-")?;
             let ports = Ports { amqp: free_port()?, distribution: free_port()?, epmd: free_port()? };
-            fs::write(folder.path().join("plugins"), format!("[{}].\n", plugins.join(",")))?;
-            let settings = format!("loopback_users = none\nlog.file.level = info\n{configuration}\n");
-            fs::write(folder.path().join("rabbitmq.conf"), settings)?;
+            fs::write(folder.path().join("plugins"), "[].\n")?;
+            fs::write(folder.path().join("rabbitmq.conf"), "loopback_users = none\nlog.file.level = info\n")?;
             let mut node = Self { child: spawn(ports, folder.path())?, ports, folder };
             if node.comes_up()? {
                 return Ok(node);
@@ -86,24 +80,9 @@ impl RabbitMq {
         bail!("rabbitmq-server found no free ports {ATTEMPTS} times")
     }
 
-    /// The port for AMQP connections, on 127.0.0.1.
-    pub fn port(&self) -> u16 {
-        self.ports.amqp
-    }
-
     /// The virtual host `/` of it.
     pub fn url(&self) -> String {
-        self.url_at(self.ports.amqp)
-    }
-
-    /// The same through another port: that of a proxy.
-    pub fn url_at(&self, port: u16) -> String {
-        format!("amqp://guest:guest@127.0.0.1:{port}//")
-    }
-
-    /// Where it keeps its files.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+        format!("amqp://guest:guest@127.0.0.1:{}//", self.ports.amqp)
     }
 
     /// Kills the node and whatever belongs to it.

@@ -22,6 +22,7 @@ mod connect;
     reason = "a test ends at the first thing that goes wrong"
 )]
 pub mod contract;
+mod counters;
 mod declaration;
 mod delivery;
 mod error;

@@ -231,14 +231,13 @@ impl Worker {
                 Policy::Prefetch { multiplier: config.prefetch_multiplier, look_ahead: config.look_ahead }
             }
         };
-        let runs = [Kind::Async, Kind::Sync].map(|kind| kinds.contains(&kind));
         let engine = Engine {
             fetcher: Fetcher::spawn(consumer, shutdown.clone()),
             asks,
             asking,
             neighbors,
             intake: Intake::new(&config),
-            credit: Credit::new(slots, runs, policy),
+            credit: Credit::new(slots, [Kind::Async, Kind::Sync].map(|kind| kinds.contains(&kind)), policy),
             looking: Vec::new(),
             later: DueQueue::new(),
             parking,

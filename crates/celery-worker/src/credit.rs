@@ -38,12 +38,9 @@ impl Credit {
             Policy::Prefetch { multiplier, .. } => multiplier,
             Policy::NoPrefetch => 1,
         };
-        let allowed = [0, 1].map(|kind| match multiplier {
-            0 => UNBOUNDED,
-            _ if kinds[kind] => slots[kind] * multiplier,
-            // Not of this kind, whatever it is.
-            _ => UNBOUNDED,
-        });
+        // What there are no tasks of bounds nothing.
+        let is_bounded = |kind: usize| multiplier > 0 && kinds[kind];
+        let allowed = [0, 1].map(|kind| if is_bounded(kind) { slots[kind] * multiplier } else { UNBOUNDED });
         Self { policy, kinds, allowed, held: [0; 2] }
     }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 const LONG: Duration = Duration::from_secs(120);
 const TASKS: usize = 400;
 
-/// Both kinds share a queue, ours are stopped and killed and come back: each task runs, and only what ran at the kill twice.
+/// Both kinds share a queue, ours is stopped and comes back: each task runs once.
 fn shared(settings: &str) -> Result<()> {
     let mut scene = Scene::open_on_rabbitmq("load")?;
     scene.set_env("SETTINGS", settings);

@@ -1,6 +1,6 @@
 //! The worker on RabbitMQ: what it adds to what every broker does.
 //!
-//! The other tests run there too when `CELERY_OXIDE_TEST_BROKER=rabbitmq` is set (`cargo xtask campaign --only rabbitmq`).
+//! With `CELERY_OXIDE_TEST_BROKER=rabbitmq` the others run there too; those that look into Redis itself fail then.
 
 mod fleet;
 mod outages;

@@ -1,15 +1,11 @@
 //! Priorities of the broker: higher sooner, first in first out within each.
 
-use std::time::Duration;
-
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use celery_oxide_tests::dice::Dice;
 use celery_oxide_tests::scene::Scene;
-use celery_oxide_tests::wait;
 use serde_json::json;
 
-const TASKS: usize = 1000;
-const LONG: Duration = Duration::from_secs(120);
+use crate::priorities::{TASKS, ensure_order};
 
 /// Tasks with priorities from 0 to 9, queued before the worker starts. Whatever the prefetch, the queue knows which is next.
 fn run_in_order(options: &[&str]) -> Result<()> {
@@ -18,19 +14,10 @@ fn run_in_order(options: &[&str]) -> Result<()> {
     let mut dice = Dice::new(7);
     let priorities: Vec<u64> = (0..TASKS).map(|_| dice.below(10)).collect();
     scene.client()?.call("producer:send", json!([priorities]))?;
-    let _worker = scene.worker(options)?;
-    wait::until_true("all tasks ran", LONG, || Ok(scene.notes("order")?.len() >= TASKS))?;
-    let order = scene.notes("order")?;
     let mut expected: Vec<usize> = (0..TASKS).collect();
     expected.sort_by_key(|number| 9 - priorities[*number]);
-    let wrong = order.iter().zip(&expected).position(|(ran, wanted)| *ran != wanted.to_string());
-    ensure!(
-        wrong.is_none() && order.len() == TASKS,
-        "{} ran; the first in the wrong place is number {wrong:?}: {:?}",
-        order.len(),
-        wrong.map(|index| (&order[index], expected[index]))
-    );
-    Ok(())
+    let expected: Vec<String> = expected.into_iter().map(|number| number.to_string()).collect();
+    ensure_order(&scene, options, &expected)
 }
 
 #[test]

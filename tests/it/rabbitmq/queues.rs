@@ -17,26 +17,21 @@ fn declared(front: Front, settings: &str) -> Result<Vec<String>> {
     // Queues that a worker makes for itself have names of its own.
     let options = ["-n", "node@test", "--without-gossip", "--without-mingle"];
     let mut worker = scene.worker_spec().front(front).args(&options).start()?;
-    let words =
-        ["list_queues", "--no-table-headers", "name", "durable", "auto_delete", "arguments", "exclusive"];
-    let lines = |listed: String| -> Vec<String> { listed.lines().map(str::to_owned).collect() };
-    let mut queues = lines(scene.node()?.control(&words)?);
-    let bindings = [
-        "list_bindings",
-        "--no-table-headers",
-        "source_name",
-        "source_kind",
-        "destination_name",
-        "routing_key",
+    let listings = [
+        "list_queues name durable auto_delete arguments exclusive",
+        "list_bindings source_name source_kind destination_name routing_key",
+        "list_exchanges name type durable auto_delete",
     ];
-    queues.extend(lines(scene.node()?.control(&bindings)?));
-    let exchanges = ["list_exchanges", "--no-table-headers", "name", "type", "durable", "auto_delete"];
-    queues.extend(lines(scene.node()?.control(&exchanges)?));
+    let mut listed = Vec::new();
+    for listing in listings {
+        let words: Vec<&str> = listing.split(' ').chain(["--no-table-headers"]).collect();
+        listed.extend(scene.node()?.control(&words)?.lines().map(str::to_owned));
+    }
     worker.kill()?;
     // Where a broker keeps what is due later: this worker has no use for it yet.
-    queues.retain(|line| !line.contains("celery_delayed"));
-    queues.sort();
-    Ok(queues)
+    listed.retain(|line| !line.contains("celery_delayed"));
+    listed.sort();
+    Ok(listed)
 }
 
 #[test]

@@ -11,7 +11,6 @@ use celery_oxide_tests::rabbitmq::RabbitMq;
 use celery_oxide_tests::redis::RedisServer;
 use celery_oxide_tests::venv::Venv;
 use celery_oxide_tests::worker::{Front, WorkerProcess, WorkerSpec};
-use clap::ValueEnum;
 use redis::cmd;
 use serde::Serialize;
 use serde_json::json;
@@ -19,6 +18,7 @@ use serde_json::json;
 use crate::bench::monitor::Counter;
 use crate::bench::process_tree;
 use crate::bench::rabbitmq;
+use crate::broker::Broker;
 use crate::steps::Step;
 
 /// How often the number of results is looked at.
@@ -54,35 +54,13 @@ pub(crate) struct Sample {
     pub(crate) peak: f64,
 }
 
-/// Where the messages are. Results are in a Redis in any case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Broker {
-    Redis,
-    Amqp,
-}
-
 /// Fills a queue of a fresh broker, starts the worker, and measures until all results are there.
 pub(crate) fn run(step: &Step, venv: &Venv, peer: &Peer, broker: Broker) -> Result<Sample> {
-    match broker {
-        Broker::Redis => Ok(measure(step, venv, peer, None)?.0),
-        Broker::Amqp => on_rabbitmq(step, venv, peer),
-    }
+    Ok(measure(step, venv, peer, broker, None)?.0)
 }
 
-fn on_rabbitmq(step: &Step, venv: &Venv, peer: &Peer) -> Result<Sample> {
-    let (redis, rabbitmq) = (RedisServer::start()?, RabbitMq::start()?);
-    let environment = environment(&rabbitmq.url(), &redis);
-    let mut client = Client::start(venv, &folder(), &environment)?;
-    rabbitmq::fill(&mut client, peer.task, peer.tasks)?;
-    let mut worker = spec(venv, peer, &environment).spawn()?;
-    let sample = watch(step, &redis, &mut worker, peer.tasks)
-        .with_context(|| format!("{}, which wrote:\n{}", peer.name, worker.log().unwrap_or_default()))?;
-    check(&mut client, peer.tasks)?;
-    worker.kill()?;
-    Ok(sample)
-}
-
-fn folder() -> PathBuf {
+/// Where the apps are.
+pub(crate) fn folder() -> PathBuf {
     paths::workspace().join("xtask").join("bench")
 }
 
@@ -103,19 +81,25 @@ pub(crate) fn run_watched(
     peer: &Peer,
     watch: fn(&RedisServer) -> Result<Counter>,
 ) -> Result<(Sample, u64)> {
-    measure(step, venv, peer, Some(watch))
+    measure(step, venv, peer, Broker::Redis, Some(watch))
 }
 
 fn measure(
     step: &Step,
     venv: &Venv,
     peer: &Peer,
+    broker: Broker,
     monitor: Option<fn(&RedisServer) -> Result<Counter>>,
 ) -> Result<(Sample, u64)> {
     let redis = RedisServer::start()?;
-    let environment = environment(&redis.url(0), &redis);
+    let rabbitmq = (broker == Broker::Amqp).then(RabbitMq::start).transpose()?;
+    let url = rabbitmq.as_ref().map_or_else(|| redis.url(0), RabbitMq::url);
+    let environment = environment(&url, &redis);
     let mut client = Client::start(venv, &folder(), &environment)?;
-    preload::fill(&redis, &mut client, &[peer.task], peer.tasks)?;
+    match broker {
+        Broker::Redis => preload::fill(&redis, &mut client, &[peer.task], peer.tasks)?,
+        Broker::Amqp => rabbitmq::fill(&mut client, peer.task, peer.tasks)?,
+    }
     let counter = monitor.map(|monitor| monitor(&redis)).transpose()?;
     let mut worker = spec(venv, peer, &environment).spawn()?;
     let sample = watch(step, &redis, &mut worker, peer.tasks)

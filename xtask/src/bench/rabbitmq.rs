@@ -36,12 +36,11 @@ pub(crate) fn build(steps: &Steps) -> Result<()> {
 /// Deliveries a second to a consumer that does nothing but acknowledge them.
 pub(crate) fn ceiling(step: &Step, venv: &Venv, task: &str, count: usize) -> Result<f64> {
     let (redis, rabbitmq) = (RedisServer::start()?, RabbitMq::start()?);
-    let folder = paths::workspace().join("xtask").join("bench");
-    let mut client = Client::start(venv, &folder, &measure::environment(&rabbitmq.url(), &redis))?;
+    let mut client = Client::start(venv, &measure::folder(), &measure::environment(&rabbitmq.url(), &redis))?;
     fill(&mut client, task, count)?;
     let mut consume = Command::new(paths::target().join("release/examples/amqp_ceiling"));
     // The client library takes the virtual host by its name.
-    let url = format!("{}%2f", rabbitmq.url().trim_end_matches('/').to_owned() + "/");
+    let url = format!("{}/%2f", rabbitmq.url().trim_end_matches('/'));
     consume.args([&url, "celery", &count.to_string(), PREFETCH]);
     let rate = process::succeed(step, "amqp-ceiling", consume)?;
     rate.trim().parse().with_context(|| format!("no rate in {rate:?}"))

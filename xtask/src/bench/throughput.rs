@@ -7,9 +7,10 @@ use celery_oxide_tests::worker::Front;
 use clap::Args;
 
 use crate::bench::chart;
-use crate::bench::measure::{self, Broker, Peer};
+use crate::bench::measure::{self, Peer};
 use crate::bench::rabbitmq;
 use crate::bench::report::{self, Series};
+use crate::broker::Broker;
 use crate::prepare::wheel::Profile;
 use crate::prepare::{packages, prepare};
 use crate::steps::{self, Step, Steps};

@@ -1,8 +1,9 @@
 //! The command line of it.
 
 use anyhow::{Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use crate::broker::Broker;
 use crate::conformance::comparison::{Class, Comparison};
 use crate::conformance::document;
 use crate::conformance::exceptions::Exceptions;
@@ -45,12 +46,6 @@ pub(crate) struct Conformance {
     /// Keep the tables in docs/compatibility.md.
     #[arg(long)]
     record: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Broker {
-    Redis,
-    Amqp,
 }
 
 #[expect(clippy::print_stdout, reason = "the result of the command")]

@@ -38,11 +38,8 @@ async fn declare_one(channel: &Channel, dialer: &Dialer, queue: &Queue) -> Resul
     if let Some(expires) = queue.expires {
         arguments.insert("x-expires".into(), milliseconds(expires));
     }
-    let refused = |error: &lapin::Error| explained(dialer.error(error), &queue.name);
-    channel
-        .queue_declare(queue.name.as_str().into(), options, arguments)
-        .await
-        .map_err(|error| refused(&error))?;
+    let declared = channel.queue_declare(queue.name.as_str().into(), options, arguments).await;
+    declared.map_err(|error| explained(dialer.error(&error), &queue.name))?;
     bind(channel, dialer, queue, &queue.exchange, &queue.routing_key, &declaration.binding_arguments).await?;
     for extra in &declaration.bindings {
         exchange(channel, dialer, &extra.exchange, &extra.exchange_type, &extra.declaration).await?;

@@ -9,7 +9,7 @@ mod fetching;
 mod macros;
 mod publishing;
 mod settling;
-mod support;
+pub mod support;
 
 pub use broadcasting::{a_command_is_answered, broadcasts_are_heard_by_pattern};
 pub use changing::{none_and_again_some, other_queues_from_the_next_fetch_on};

@@ -88,7 +88,7 @@ impl Engine {
         let meant = |in_flight: &InFlight| {
             revoke.headers.iter().any(|(header, revoked)| {
                 let values = stamp_values(&in_flight.headers, header);
-                revoked.as_slice().iter().any(|value| values.iter().any(|stamp| stamp == value.as_str()))
+                revoked.as_slice().iter().any(|stamp| values.iter().any(|value| value == stamp.as_str()))
             })
         };
         if self.terminate(signal, meant).is_empty() {

@@ -117,7 +117,7 @@ fn read_stamps(json: &str) -> Option<Vec<(String, Stamps)>> {
         return pairs.iter().map(split).collect();
     }
     let fields: Fields<'_> = serde_json::from_str(json).ok()?;
-    fields.iter().map(|(name, json)| Some((name.to_owned(), Stamps::read(json)?))).collect()
+    fields.iter().map(|(name, json)| Some((name.to_owned(), Stamps::from_json(json)?))).collect()
 }
 
 #[cfg(test)]

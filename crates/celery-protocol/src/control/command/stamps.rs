@@ -23,6 +23,14 @@ pub enum Stamp {
 }
 
 impl Stamps {
+    /// Reads them from JSON, without blanks before it. `None` for what is not JSON.
+    pub fn from_json(json: &str) -> Option<Self> {
+        Some(match json.starts_with('[') {
+            true => Self::Many(serde_json::from_str(json).ok()?),
+            false => Self::One(serde_json::from_str(json).ok()?),
+        })
+    }
+
     /// All of them.
     pub fn as_slice(&self) -> &[Stamp] {
         match self {
@@ -79,16 +87,6 @@ impl From<serde_json::Value> for Stamp {
     }
 }
 
-impl Stamps {
-    /// Reads them from JSON.
-    pub(super) fn read(json: &str) -> Option<Self> {
-        Some(match json.starts_with('[') {
-            true => Self::Many(serde_json::from_str(json).ok()?),
-            false => Self::One(serde_json::from_str(json).ok()?),
-        })
-    }
-}
-
 impl<'de> Deserialize<'de> for Stamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         serde_json::Value::deserialize(deserializer).map(Self::from)
@@ -102,12 +100,12 @@ mod tests {
     #[test]
     fn any_value_comes_back() {
         for json in [r#""a""#, "1234", r#"[1234, "b", null]"#, "[]", "null"] {
-            let stamps = Stamps::read(json).expect("stamps");
+            let stamps = Stamps::from_json(json).expect("stamps");
             let mut out = Vec::new();
             stamps.write(&mut out);
             assert_eq!(String::from_utf8(out).expect("text"), json);
         }
-        let stamps = Stamps::read(r#"[1234, "b"]"#).expect("stamps");
+        let stamps = Stamps::from_json(r#"[1234, "b"]"#).expect("stamps");
         let texts: Vec<_> = stamps.as_slice().iter().map(Stamp::as_str).collect();
         assert_eq!(texts, ["1234", "b"]);
     }
