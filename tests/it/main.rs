@@ -25,6 +25,7 @@ mod neighbours;
 mod operate;
 mod page;
 mod priorities;
+mod rabbitmq;
 mod random;
 mod request;
 mod restart;

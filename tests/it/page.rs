@@ -6,26 +6,46 @@ use anyhow::{Result, bail, ensure};
 use celery_oxide_tests::client::Client;
 use celery_oxide_tests::http::HttpServer;
 use celery_oxide_tests::redis::free_port;
-use celery_oxide_tests::scene::Scene;
+use celery_oxide_tests::scene::{BACKEND, Scene};
 use celery_oxide_tests::wait;
 use celery_oxide_tests::worker::Front;
 use serde_json::{Value, json};
+
+/// Results by messages.
+const RPC: &str = "rpc://";
 
 /// What the page's HTTP server answers.
 const PAGE: &str = "a page of text";
 
 #[test]
 fn page_under_worker_cli() -> Result<()> {
-    page_under(Front::WorkerCli)
+    page_under(Front::WorkerCli, &Scene::open("page")?)
 }
 
 #[test]
 fn page_under_celery_command() -> Result<()> {
-    page_under(Front::Celery)
+    page_under(Front::Celery, &Scene::open("page")?)
 }
 
-fn page_under(front: Front) -> Result<()> {
-    let scene = Scene::open("page")?;
+#[test]
+fn page_on_rabbitmq_under_worker_cli() -> Result<()> {
+    page_under(Front::WorkerCli, &Scene::open_on_rabbitmq("page")?)
+}
+
+#[test]
+fn page_on_rabbitmq_under_celery_command() -> Result<()> {
+    page_under(Front::Celery, &Scene::open_on_rabbitmq("page")?)
+}
+
+/// Results go to a queue of the client's, which shows it the last state only, and that to whoever waits for the end.
+#[test]
+fn page_on_rabbitmq_with_results_by_rpc() -> Result<()> {
+    let mut scene = Scene::open_on_rabbitmq("page")?;
+    scene.set_env(BACKEND, RPC);
+    page_under(Front::WorkerCli, &scene)
+}
+
+fn page_under(front: Front, scene: &Scene) -> Result<()> {
     let mut client = scene.client()?;
     let server = HttpServer::start(PAGE)?;
     let refusing_port = free_port()?;
@@ -54,10 +74,18 @@ fn page_under(front: Front) -> Result<()> {
     });
     clauses.check("retrying_task is refused, retries after 5 s and succeeds", || {
         let id = id("retrying_task");
-        wait::until_true("the state RETRY", Duration::from_secs(10), || Ok(client.state(&id)? == "RETRY"))?;
-        let meta = client.meta(&id)?;
-        let traceback = meta["traceback"].as_str().unwrap_or_default();
-        ensure!(traceback.trim_end().ends_with("celery.exceptions.Retry: Retry in 5s"), "{meta}");
+        if scene.environment(BACKEND) == Some(RPC) {
+            wait::until_true("the retry", Duration::from_secs(10), || {
+                Ok(worker.log()?.contains("Retry in 5s"))
+            })?;
+        } else {
+            wait::until_true("the state RETRY", Duration::from_secs(10), || {
+                Ok(client.state(&id)? == "RETRY")
+            })?;
+            let meta = client.meta(&id)?;
+            let traceback = meta["traceback"].as_str().unwrap_or_default();
+            ensure!(traceback.trim_end().ends_with("celery.exceptions.Retry: Retry in 5s"), "{meta}");
+        }
         let server = HttpServer::start_on(refusing_port, PAGE)?;
         expect(&mut client, &id, 20.0, &json!(PAGE))?;
         ensure!(server.served() == 1, "the server answered {} requests", server.served());

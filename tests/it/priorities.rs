@@ -8,7 +8,7 @@ use celery_oxide_tests::scene::{BROKER, Scene};
 use celery_oxide_tests::wait;
 use serde_json::json;
 
-const TASKS: usize = 1000;
+pub(crate) const TASKS: usize = 1000;
 const LONG: Duration = Duration::from_secs(90);
 /// One slot, and all tasks in the worker before the first has ended.
 const ONE_SLOT: [&str; 3] = ["--sync-workers=1", "--loop-concurrency=1000", "--prefetch-multiplier=1000"];
@@ -42,15 +42,11 @@ fn step(priority: u8) -> u8 {
     (priority / 3 * 3).min(9)
 }
 
-/// Runs what waits in `scene` and says in which order that was.
-fn order(scene: &Scene) -> Result<Vec<String>> {
-    let _worker = scene.worker(&ONE_SLOT)?;
+/// Runs what waits in `scene` with a worker with `options`, in this order.
+pub(crate) fn ensure_order(scene: &Scene, options: &[&str], expected: &[String]) -> Result<()> {
+    let _worker = scene.worker(options)?;
     wait::until_true("all tasks ran", LONG, || Ok(scene.notes("order")?.len() >= TASKS))?;
-    scene.notes("order")
-}
-
-fn ensure_order(scene: &Scene, expected: &[String]) -> Result<()> {
-    let order = order(scene)?;
+    let order = scene.notes("order")?;
     let wrong = order.iter().zip(expected).position(|(ran, wanted)| ran != wanted);
     ensure!(
         wrong.is_none() && order.len() == TASKS,
@@ -73,7 +69,7 @@ fn valkey() -> Result<Scene> {
 fn stock_lists_in_the_order_of_stock_workers() -> Result<()> {
     let scene = Scene::open("priorities")?;
     scene.client()?.call("producer:send", json!([priorities()]))?;
-    ensure_order(&scene, &sorted_by(step))
+    ensure_order(&scene, &ONE_SLOT, &sorted_by(step))
 }
 
 #[test]
@@ -81,7 +77,7 @@ fn stock_lists_with_the_highest_first() -> Result<()> {
     let mut scene = Scene::open("priorities")?;
     scene.set_env("PRIORITY_ORDER", "high");
     scene.client()?.call("producer:send", json!([priorities()]))?;
-    ensure_order(&scene, &sorted_by(|priority| 255 - priority))
+    ensure_order(&scene, &ONE_SLOT, &sorted_by(|priority| 255 - priority))
 }
 
 #[test]
@@ -89,7 +85,7 @@ fn our_kombu_transport() -> Result<()> {
     let scene = valkey()?;
     scene.client()?.call("producer:send", json!([priorities()]))?;
     ensure!(scene.queued("celery")? == 0, "a stock list was written");
-    ensure_order(&scene, &sorted_by(|priority| 255 - priority))
+    ensure_order(&scene, &ONE_SLOT, &sorted_by(|priority| 255 - priority))
 }
 
 #[test]
@@ -98,7 +94,7 @@ fn captured_producers_of_sorted_sets() -> Result<()> {
         let scene = valkey()?;
         let path = paths::workspace().join("crates/celery-transport/tests/valkey/captured").join(file);
         scene.client()?.call("producer:captured", json!([path, priorities()]))?;
-        ensure_order(&scene, &sorted_by(|priority| 255 - priority))?;
+        ensure_order(&scene, &ONE_SLOT, &sorted_by(|priority| 255 - priority))?;
     }
     Ok(())
 }

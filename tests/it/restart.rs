@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use celery_oxide_tests::scene::Scene;
-use celery_oxide_tests::{paths, wait};
+use celery_oxide_tests::wait;
 use serde_json::json;
 
 /// Tasks of the long run.
@@ -26,13 +26,7 @@ fn ten_thousand_tasks_through_three_restarts() -> Result<()> {
     let options = ["--loop-concurrency=100", "--sync-workers=4"];
     let mut worker = scene.worker(&options)?;
     let mut producer = scene
-        .venv
-        .command("python")
-        .args(["producer.py", &TASKS.to_string(), "50", &seed.to_string()])
-        .current_dir(paths::app("load"))
-        .env("BROKER_URL", scene.redis.url(0))
-        .env("RESULT_URL", scene.redis.url(1))
-        .env("NOTES_URL", scene.redis.url(2))
+        .command("python", &["producer.py", &TASKS.to_string(), "50", &seed.to_string()])
         .stdin(Stdio::null())
         .spawn()
         .context("cannot start the producer")?;

@@ -128,6 +128,11 @@ fn by_stamp() -> Result<()> {
     ensure!(client.state(&stays)? == "PENDING");
     let later = send(&mut client, 60, "a")?;
     revoked(&mut client, &later, "revoked")?;
+    // Stamps need not be strings.
+    let headers = json!({"headers": {"shop": [7, "c"]}});
+    client.call("probe:ask", json!(["control", "revoke_by_stamped_headers", OURS, headers]))?;
+    let number = client.call("probe:stamped", json!(["tasks.doze_async", [60, "seven"], {"shop": 7}]))?;
+    revoked(&mut client, number.as_str().unwrap_or_default(), "revoked")?;
     Ok(())
 }
 

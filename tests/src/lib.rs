@@ -1,4 +1,4 @@
-//! The harness of the end-to-end tests: a private Redis, the worker as a process, a stock Celery client.
+//! The harness of the end-to-end tests: private servers, the worker as a process, a stock Celery client.
 //!
 //! A test opens a [`Scene`](scene::Scene) for one app of `tests/apps`, starts a [`WorkerProcess`](worker::WorkerProcess)
 //! and reads states and results through a [`Client`](client::Client), which is upstream Celery and nothing else.
@@ -19,6 +19,7 @@ pub mod long;
 pub mod paths;
 pub mod preload;
 pub mod proxy;
+pub mod rabbitmq;
 pub mod random;
 pub mod redis;
 pub mod rolling;

@@ -1,14 +1,15 @@
-//! What one test needs: a Redis, an app, and workers and clients that know both.
+//! What one test needs: servers, an app, and workers and clients that know both.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::arena::{self, Place};
 use crate::client::Client;
 use crate::flower::Flower;
 use crate::paths;
+use crate::rabbitmq::RabbitMq;
 use crate::redis::RedisServer;
 use crate::said::Said;
 use crate::service::Service;
@@ -18,14 +19,19 @@ use crate::worker::{WorkerProcess, WorkerSpec};
 /// The environment variable with the broker's URL, read by the apps.
 pub const BROKER: &str = "BROKER_URL";
 
+/// The environment variable that has every scene opened on another broker: `rabbitmq`.
+pub const KIND: &str = "CELERY_OXIDE_TEST_BROKER";
+
 /// The environment variable with the result backend's URL, read by the apps.
 pub const BACKEND: &str = "RESULT_URL";
 
-/// A Redis and an app. Messages are in database 0, results in database 1, what tasks write in database 2.
+/// A Redis and an app. Messages are in database 0 or in a RabbitMQ, results in database 1, what tasks write in database 2.
 #[derive(Debug)]
 pub struct Scene {
     /// The broker and result backend.
     pub redis: RedisServer,
+    /// The broker, if it is another one.
+    pub rabbitmq: Option<RabbitMq>,
     /// The interpreter with Celery and the wheel.
     pub venv: Venv,
     folder: PathBuf,
@@ -49,6 +55,26 @@ impl Scene {
         Self::set(app, arena::shared()?, RedisServer::start_with_password(password)?)
     }
 
+    /// A scene with messages in a RabbitMQ of its own.
+    pub fn open_on_rabbitmq(app: &str) -> Result<Self> {
+        let mut scene = Self::open(app)?;
+        if scene.rabbitmq.is_none() {
+            scene.put_on(RabbitMq::start()?);
+        }
+        Ok(scene)
+    }
+
+    /// Has messages go to `rabbitmq`.
+    pub fn put_on(&mut self, rabbitmq: RabbitMq) {
+        self.set_env(BROKER, &rabbitmq.url());
+        self.rabbitmq = Some(rabbitmq);
+    }
+
+    /// The broker of a scene on RabbitMQ.
+    pub fn node(&mut self) -> Result<&mut RabbitMq> {
+        self.rabbitmq.as_mut().context("the scene has no RabbitMQ")
+    }
+
     fn set(app: &str, place: Place, redis: RedisServer) -> Result<Self> {
         let venv = Venv::from_env()?;
         let environment = vec![
@@ -56,12 +82,23 @@ impl Scene {
             (BACKEND.to_owned(), redis.url(1)),
             ("NOTES_URL".to_owned(), redis.url(2)),
         ];
-        Ok(Self { redis, venv, folder: paths::app(app), environment, _place: place })
+        let folder = paths::app(app);
+        let mut scene = Self { redis, rabbitmq: None, venv, folder, environment, _place: place };
+        if std::env::var(KIND).is_ok_and(|kind| kind == "rabbitmq") {
+            scene.put_on(RabbitMq::start()?);
+        }
+        Ok(scene)
     }
 
     /// Sets an environment variable for the workers and clients to come.
     pub fn set_env(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// An environment variable of the workers and clients to come.
+    pub fn environment(&self, name: &str) -> Option<&str> {
+        let latest = self.environment.iter().rev().find(|(known, _)| known == name);
+        latest.map(|(_, value)| value.as_str())
     }
 
     /// What a worker of the app is started with.
@@ -120,6 +157,9 @@ impl Scene {
 
     /// How many messages of `queue` the broker holds, whatever their priority step.
     pub fn queued(&self, queue: &str) -> Result<usize> {
+        if let Some(rabbitmq) = &self.rabbitmq {
+            return Ok(rabbitmq.messages()?.get(queue).map_or(0, |messages| messages.ready));
+        }
         let mut connection = self.redis.connect(0)?;
         let mut total = 0;
         for key in [queue.to_owned(), step(queue, 3), step(queue, 6), step(queue, 9)] {
@@ -130,6 +170,9 @@ impl Scene {
 
     /// How many messages a worker has taken and not acknowledged.
     pub fn unacked(&self) -> Result<usize> {
+        if let Some(rabbitmq) = &self.rabbitmq {
+            return Ok(rabbitmq.messages()?.values().map(|messages| messages.unacked).sum());
+        }
         Ok(::redis::cmd("HLEN").arg("unacked").query(&mut self.redis.connect(0)?)?)
     }
 

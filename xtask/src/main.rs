@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::steps::Steps;
 
 mod bench;
+mod broker;
 mod campaign;
 mod conformance;
 mod counts;

@@ -87,6 +87,7 @@ pub(crate) fn run(command: &Test, steps: &Steps) -> Result<bool> {
         (_, false) => command.only.contains(&suite),
     };
     packages::ensure(steps)?;
+    packages::ensure_rabbitmq(steps)?;
     let mut table = Aligned::new(&["suite", "passed", "failed", "skipped", "seconds"], &[1, 2, 3, 4]);
     let mut total = Counts::default();
     let mut environment = Environment { steps, prepared: None };

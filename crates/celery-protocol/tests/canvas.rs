@@ -183,3 +183,26 @@ fn canvases_are_sent_as_celery_sends_them() {
     }
     assert!(count >= 200);
 }
+
+/// Every task of a header carries what follows it: that must not grow with the power of the chain's length.
+#[test]
+fn a_long_chain_of_groups_stays_small() {
+    let level = || group((0..25).map(|_| Signature::new("proj.add").args([1])));
+    let pipeline = chain((0..10).map(|_| level()).chain([Signature::new("proj.xsum")]));
+    let mut next = 0_u64;
+    let mut ids = || {
+        next += 1;
+        format!("00000000-0000-4000-8000-{next:012x}")
+    };
+    let plan = pipeline.plan(&mut ids, REPLY_TO).expect("a plan");
+    let sizes = plan.steps.iter().filter_map(|step| match step {
+        Step::Send(call) => {
+            Some(call.message(&Encoding::json("gen1@example", REPLY_TO)).expect("a message").body.len())
+        }
+        _ => None,
+    });
+    let sizes: Vec<usize> = sizes.collect();
+    assert_eq!(sizes.len(), 25);
+    // celery/t/integration/test_group_chains.py: test_large_group_pipeline.
+    assert!(sizes.iter().all(|size| *size < 128 * 1024), "{sizes:?}");
+}

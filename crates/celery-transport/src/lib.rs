@@ -6,7 +6,7 @@
 //!
 //! | driver | URL | module |
 //! |---|---|---|
-//! | RabbitMQ | `amqp://`, `amqps://`, `pyamqp://` | [`amqp`] |
+//! | RabbitMQ | `amqp://`, `pyamqp://` | [`amqp`] |
 //! | Valkey and Redis | `redis://`, `rediss://`, `redis+socket://`, `sentinel://`, the same with `valkey` | [`valkey`] |
 //!
 //! Architecture invariant: no type of a broker library appears in this crate's public API.
@@ -22,6 +22,7 @@ mod connect;
     reason = "a test ends at the first thing that goes wrong"
 )]
 pub mod contract;
+mod counters;
 mod declaration;
 mod delivery;
 mod error;
@@ -32,8 +33,6 @@ mod queue;
 mod several;
 mod statistics;
 mod subscription;
-#[cfg(feature = "test-server")]
-pub mod test_server;
 mod transport;
 pub mod valkey;
 

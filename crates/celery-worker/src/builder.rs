@@ -225,7 +225,7 @@ impl Worker {
             .filter(|kind| config.tasks.iter().any(|task| task.kind == *kind))
             .collect();
         let policy = match config.disable_prefetch {
-            true => Policy::NoPrefetch { kinds: [Kind::Async, Kind::Sync].map(|kind| kinds.contains(&kind)) },
+            true => Policy::NoPrefetch,
             false => {
                 Policy::Prefetch { multiplier: config.prefetch_multiplier, look_ahead: config.look_ahead }
             }
@@ -236,7 +236,8 @@ impl Worker {
             asking,
             neighbors,
             intake: Intake::new(&config),
-            credit: Credit::new(slots, policy),
+            credit: Credit::new(slots, [Kind::Async, Kind::Sync].map(|kind| kinds.contains(&kind)), policy),
+            looking: Vec::new(),
             later: DueQueue::new(),
             parking,
             rates: RateLimits::new(&config.tasks, clock.now()),

@@ -3,8 +3,12 @@
 //! Each kind of task has its own credit: slots x `worker_prefetch_multiplier`. What a queue holds next is not known
 //! before it is fetched, so one kind may be fetched beyond its credit while the other still has some; `look_ahead`
 //! bounds by how much, which keeps a flood of one kind from starving the other. Past it, separate queues are the answer.
+//! An app with one kind of tasks only has that one's credit, and nothing is fetched beyond it.
 
 use celery_executor::Kind;
+
+/// With so much credit no more is waited for.
+const MOST_WAITED_FOR: usize = 64;
 
 /// As many as come.
 const UNBOUNDED: usize = usize::MAX / 4;
@@ -13,6 +17,7 @@ const UNBOUNDED: usize = usize::MAX / 4;
 #[derive(Debug)]
 pub(crate) struct Credit {
     policy: Policy,
+    kinds: [bool; 2],
     allowed: [usize; 2],
     held: [usize; 2],
 }
@@ -22,32 +27,31 @@ pub(crate) struct Credit {
 pub(crate) enum Policy {
     /// So many times the slots, and a look-ahead. A multiplier of 0 is no bound. What is acknowledged is not held any more.
     Prefetch { multiplier: usize, look_ahead: usize },
-    /// One for each slot, of the kinds there are, until its task has ended. So what is fetched has a slot, of whichever
-    /// kind it is.
-    NoPrefetch { kinds: [bool; 2] },
+    /// One for each slot until its task has ended. So what is fetched has a slot, of whichever kind it is.
+    NoPrefetch,
 }
 
 impl Credit {
-    /// `slots` of async and sync tasks.
-    pub(crate) fn new(slots: [usize; 2], policy: Policy) -> Self {
-        let allowed = match policy {
-            Policy::Prefetch { multiplier: 0, .. } => [UNBOUNDED; 2],
-            Policy::Prefetch { multiplier, .. } => slots.map(|slots| slots * multiplier),
-            Policy::NoPrefetch { kinds: [runs_async, runs_sync] } => {
-                [if runs_async { slots[0] } else { UNBOUNDED }, if runs_sync { slots[1] } else { UNBOUNDED }]
-            }
+    /// `slots` of async and sync tasks, and whether there are tasks of either kind.
+    pub(crate) fn new(slots: [usize; 2], kinds: [bool; 2], policy: Policy) -> Self {
+        let multiplier = match policy {
+            Policy::Prefetch { multiplier, .. } => multiplier,
+            Policy::NoPrefetch => 1,
         };
-        Self { policy, allowed, held: [0; 2] }
+        // What there are no tasks of bounds nothing.
+        let is_bounded = |kind: usize| multiplier > 0 && kinds[kind];
+        let allowed = [0, 1].map(|kind| if is_bounded(kind) { slots[kind] * multiplier } else { UNBOUNDED });
+        Self { policy, kinds, allowed, held: [0; 2] }
     }
 
     /// The slots have changed.
     pub(crate) fn resize(&mut self, slots: [usize; 2]) {
-        self.allowed = Self::new(slots, self.policy).allowed;
+        self.allowed = Self::new(slots, self.kinds, self.policy).allowed;
     }
 
     /// Whether a message is held until its task has ended, even if it was acknowledged before.
     pub(crate) fn is_held_to_the_end(&self) -> bool {
-        matches!(self.policy, Policy::NoPrefetch { .. })
+        matches!(self.policy, Policy::NoPrefetch)
     }
 
     /// How many messages may be held, without the look-ahead; 0 for no bound.
@@ -68,8 +72,8 @@ impl Credit {
         let free = |kind: usize| self.allowed[kind].saturating_sub(self.held[kind]);
         let over = |kind: usize| self.held[kind].saturating_sub(self.allowed[kind]);
         let look_ahead = match self.policy {
-            Policy::Prefetch { look_ahead, .. } => look_ahead,
-            Policy::NoPrefetch { .. } => 0,
+            Policy::Prefetch { look_ahead, .. } if self.kinds == [true; 2] => look_ahead,
+            Policy::Prefetch { .. } | Policy::NoPrefetch => 0,
         };
         let ahead = look_ahead.saturating_sub(over(0) + over(1));
         (free(0) + free(1)).min(free(0).min(free(1)) + ahead)
@@ -78,7 +82,11 @@ impl Credit {
     /// Whether enough credit has come together to be worth a round trip while there is work at hand.
     pub(crate) fn is_worth_a_fetch(&self) -> bool {
         let available = self.available();
-        available > 0 && available >= ((self.allowed[0] + self.allowed[1]) / 4).min(64)
+        let enough = match self.allowed() {
+            0 => MOST_WAITED_FOR,
+            allowed => (allowed / 4).min(MOST_WAITED_FOR),
+        };
+        available > 0 && available >= enough
     }
 }
 
@@ -94,7 +102,7 @@ mod tests {
     use super::*;
 
     fn prefetch(slots: [usize; 2], look_ahead: usize) -> Credit {
-        Credit::new(slots, Policy::Prefetch { multiplier: 4, look_ahead })
+        Credit::new(slots, [true; 2], Policy::Prefetch { multiplier: 4, look_ahead })
     }
 
     #[test]
@@ -121,13 +129,28 @@ mod tests {
     }
 
     #[test]
+    fn with_one_kind_of_tasks_its_prefetch_is_all() {
+        let policy = Policy::Prefetch { multiplier: 4, look_ahead: 256 };
+        let mut credit = Credit::new([10, 2], [false, true], policy);
+        assert_eq!((credit.available(), credit.allowed()), (8, 8));
+        for _ in 0..8 {
+            credit.take(Kind::Sync);
+        }
+        assert_eq!(credit.available(), 0);
+        credit.give_back(Kind::Sync);
+        assert!(!credit.is_worth_a_fetch(), "two are a quarter of eight");
+        credit.give_back(Kind::Sync);
+        assert!(credit.is_worth_a_fetch());
+    }
+
+    #[test]
     fn without_prefetch_what_is_fetched_has_a_slot() {
-        let mut both = Credit::new([10, 2], Policy::NoPrefetch { kinds: [true, true] });
+        let mut both = Credit::new([10, 2], [true; 2], Policy::NoPrefetch);
         assert_eq!((both.available(), both.allowed()), (2, 12));
         both.take(Kind::Sync);
         both.take(Kind::Sync);
         assert_eq!(both.available(), 0, "the next may be one for a thread");
-        let mut sync_only = Credit::new([10, 2], Policy::NoPrefetch { kinds: [false, true] });
+        let mut sync_only = Credit::new([10, 2], [false, true], Policy::NoPrefetch);
         assert_eq!((sync_only.available(), sync_only.allowed()), (2, 2));
         sync_only.take(Kind::Sync);
         assert_eq!(sync_only.available(), 1);

@@ -1,15 +1,17 @@
 //! The fetching half of the worker: asked for a number of messages, it answers with a batch of at least one.
 //!
-//! It may be told at any time to consume from other queues; a fetch that has begun is not changed by that.
+//! It may be told at any time to consume from other queues; a fetch that has begun is not changed by that. It may also be
+//! told to look now, without waiting for a sign that there is something: it answers that look, even with nothing.
 //!
 //! Protocol: the engine asks when it has credit, and asks again only after it has taken the answer (before it
 //! looks at it), so at most one fetch is under way and never more is fetched than was asked for. A fetch that has begun runs to its end, also during
 //! a shutdown: what it took is answered, and given back by the engine.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use celery_transport::{Consumer, Delivery, Error, Queue};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::{Phase, Shutdown};
 
@@ -22,6 +24,8 @@ pub(crate) enum Fetched {
     Failed(Error),
     /// The broker is back.
     Back,
+    /// It was told to look, and there was nothing.
+    Looked,
 }
 
 /// The engine's end of the fetcher.
@@ -30,6 +34,7 @@ pub(crate) struct Fetcher {
     requests: mpsc::Sender<usize>,
     queues: mpsc::UnboundedSender<Vec<Queue>>,
     answers: mpsc::Receiver<Fetched>,
+    look: Arc<Notify>,
     asked: bool,
 }
 
@@ -38,8 +43,19 @@ impl Fetcher {
         let (requests, asked) = mpsc::channel(1);
         let (queues, other) = mpsc::unbounded_channel();
         let (answer, answers) = mpsc::channel(4);
-        tokio::spawn(Fetching { consumer, asked, other, answer, pause: PAUSE, away: false }.run(shutdown));
-        Self { requests, queues, answers, asked: false }
+        let look = Arc::new(Notify::new());
+        let fetching = Fetching {
+            consumer,
+            asked,
+            other,
+            answer,
+            look: Arc::clone(&look),
+            looking: false,
+            pause: PAUSE,
+            away: false,
+        };
+        tokio::spawn(fetching.run(shutdown));
+        Self { requests, queues, answers, look, asked: false }
     }
 
     /// Asks for `count` messages, unless an answer is still due.
@@ -47,6 +63,15 @@ impl Fetcher {
         if !self.asked && count > 0 {
             self.asked = self.requests.try_send(count).is_ok();
         }
+    }
+
+    /// Has it look now, if it may fetch: an answer follows. Whether it does.
+    pub(crate) fn look(&self) -> bool {
+        let looks = self.asked && !self.requests.is_closed();
+        if looks {
+            self.look.notify_one();
+        }
+        looks
     }
 
     /// Consumes from exactly these queues from the next fetch on.
@@ -76,6 +101,9 @@ struct Fetching {
     asked: mpsc::Receiver<usize>,
     other: mpsc::UnboundedReceiver<Vec<Queue>>,
     answer: mpsc::Sender<Fetched>,
+    look: Arc<Notify>,
+    /// Whether whoever asked waits for an answer, even if there is nothing.
+    looking: bool,
     pause: Duration,
     away: bool,
 }
@@ -118,7 +146,11 @@ impl Fetching {
                     self.pause = PAUSE;
                     self.tell(Fetched::Back).await?;
                 }
+                let looking = std::mem::take(&mut self.looking);
                 if batch.is_empty() {
+                    if looking {
+                        self.tell(Fetched::Looked).await?;
+                    }
                     return Ok(false);
                 }
                 self.tell(Fetched::Batch(batch)).await?;
@@ -129,6 +161,9 @@ impl Fetching {
                 if !self.away || gone {
                     self.away = true;
                     self.tell(Fetched::Failed(error)).await?;
+                }
+                if std::mem::take(&mut self.looking) {
+                    self.tell(Fetched::Looked).await?;
                 }
                 if gone { Err(Over) } else { Ok(false) }
             }
@@ -151,8 +186,10 @@ impl Fetching {
     /// Waits until a fetch may find something, or other queues are wanted; while the broker is away, for a while.
     async fn ready(&mut self) {
         if self.away {
-            tokio::time::sleep(self.pause).await;
-            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            tokio::select! {
+                () = tokio::time::sleep(self.pause) => self.pause = (self.pause * 2).min(LONGEST_PAUSE),
+                () = self.look.notified() => self.looking = true,
+            }
             return;
         }
         tokio::select! {
@@ -162,6 +199,7 @@ impl Fetching {
                 }
             }
             Some(queues) = self.other.recv() => self.consume_from(queues).await,
+            () = self.look.notified() => self.looking = true,
         }
     }
 

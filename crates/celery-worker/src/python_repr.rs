@@ -1,5 +1,7 @@
 //! Values as Python's `repr` shows them: upstream's replies to control commands have them in their texts.
 
+use celery_protocol::control::Stamp;
+
 /// A string: `'id'`.
 pub(crate) fn string(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
@@ -22,6 +24,26 @@ pub(crate) fn string(text: &str) -> String {
 /// A list of strings: `['a', 'b']`.
 pub(crate) fn list<S: AsRef<str>>(texts: &[S]) -> String {
     format!("[{}]", strings(texts))
+}
+
+/// A stamp: `'a'`, `5`, `None`.
+pub(crate) fn stamp(stamp: &Stamp) -> String {
+    match stamp {
+        Stamp::Text(text) => string(text),
+        Stamp::Json(json) => match &**json {
+            "null" => "None",
+            "true" => "True",
+            "false" => "False",
+            other => other,
+        }
+        .to_owned(),
+    }
+}
+
+/// A list of stamps: `['a', 5]`.
+pub(crate) fn stamps(stamps: &[Stamp]) -> String {
+    let shown: Vec<_> = stamps.iter().map(stamp).collect();
+    format!("[{}]", shown.join(", "))
 }
 
 /// A set of strings, in the order given: `{'a', 'b'}`.
@@ -52,6 +74,8 @@ mod tests {
         assert_eq!(string("a\\b\n"), "'a\\\\b\\n'");
         assert_eq!(list(&["a", "b"]), "['a', 'b']");
         assert_eq!((set(&["a"]), set::<&str>(&[])), ("{'a'}".to_owned(), "set()".to_owned()));
+        let mixed = ["a".into(), Stamp::Json("5".into()), Stamp::Json("null".into())];
+        assert_eq!(stamps(&mixed), "['a', 5, None]");
         assert_eq!(dict([("k", list(&["v"]))]), "{'k': ['v']}");
     }
 }

@@ -1,6 +1,7 @@
 //! Whether a task is revoked.
 
 use celery_protocol::TaskHeaders;
+use celery_protocol::control::Stamps;
 use celery_scheduler::Revoked;
 
 use crate::python_repr;
@@ -32,16 +33,10 @@ pub(crate) fn revocation(revoked: &Revoked, headers: &TaskHeaders) -> Option<Rev
 
 /// The values of a stamp: strings as they are, other values as JSON.
 pub(crate) fn stamp_values(headers: &TaskHeaders, name: &str) -> Vec<String> {
-    let Some((_, json)) = headers.stamps.iter().find(|(stamp, _)| stamp == name) else { return Vec::new() };
-    let text = |value: &serde_json::Value| match value {
-        serde_json::Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    match serde_json::from_str(json.get()) {
-        Ok(serde_json::Value::Array(values)) => values.iter().map(text).collect(),
-        Ok(serde_json::Value::Null) | Err(_) => Vec::new(),
-        Ok(value) => vec![text(&value)],
-    }
+    let json = headers.stamps.iter().find(|(stamp, _)| stamp == name).map(|(_, json)| json.get());
+    let stamps = json.filter(|json| *json != "null").and_then(Stamps::from_json);
+    let stamps = stamps.as_ref().map_or(&[][..], Stamps::as_slice);
+    stamps.iter().map(|stamp| stamp.as_str().to_owned()).collect()
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ fn a_broker_that_nobody_named_says_what_to_give() {
 #[test]
 fn mistakes_are_exit_code_2() {
     for (arguments, said) in [
-        (&["-b", "amqp://h", "status"][..], "no driver for \"amqp\""),
+        (&["-b", "sqs://h", "status"][..], "no driver for \"sqs\""),
         (&["-b", NOBODY, "status", "-o", "task_routes={}"], "-o task_routes: not one of the settings"),
         (&["-b", NOBODY, "status", "-o", "broker_transport_options.visibility=1"], "visibility"),
         (&["-b", NOBODY, "control", "rate_limit"], "write `control rate_limit <task_name> <rate_limit>`"),

@@ -1,6 +1,7 @@
 """Tasks with an effect that can be counted."""
 
 import asyncio
+import json
 import os
 import time
 
@@ -9,6 +10,7 @@ import redis.asyncio
 from celery import Celery
 
 app = Celery("load", broker=os.environ["BROKER_URL"], backend=os.environ["RESULT_URL"])
+app.conf.update(json.loads(os.environ.get("SETTINGS", "{}")))
 
 notes = redis.Redis.from_url(os.environ["NOTES_URL"])
 

@@ -1,5 +1,6 @@
 """Tasks that note in which order they ran."""
 
+import json
 import os
 
 import redis
@@ -9,6 +10,7 @@ app = Celery("priorities", broker=os.environ["BROKER_URL"], backend=os.environ["
 app.conf.update(
     worker_priority_order=os.environ.get("PRIORITY_ORDER", "celery"),
     broker_connection_retry_on_startup=True,
+    **json.loads(os.environ.get("SETTINGS", "{}")),
 )
 notes = redis.Redis.from_url(os.environ["NOTES_URL"])
 

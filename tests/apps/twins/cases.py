@@ -7,11 +7,11 @@ from celery.canvas import StampingVisitor
 
 from tasks import (
     add, adds_late, adds_to_chord, autoretries, autoretries_but_keys, backs_off, catches_soft_limit, exhausts, fail,
-    fail_as_expected, fails_late, fails_late_unacknowledged, forgets, forgets_all_but_errors, gives_what_is_not_json,
-    ignores, new_errback, old_errback, passes_soft_limit, rejects, rejects_once, replaced, replaced_by_chain,
-    replaced_by_chord, replaced_by_failure, replaced_by_group, replaced_often, retries, retries_and_sees, retries_as_told,
-    retries_with_others, retries_within_except, same, seen, untyped, sends, sends_a_chord, sends_a_group, slowly, stores_and_rejects, total, tracked,
-    updates,
+    fail_as_expected, fail_unpickleable, fails_late, fails_late_unacknowledged, forgets, forgets_all_but_errors,
+    gives_what_is_not_json, ignores, new_errback, old_errback, passes_soft_limit, rejects, rejects_once, replaced,
+    replaced_by_chain, replaced_by_chord, replaced_by_failure, replaced_by_group, replaced_often, retries,
+    retries_and_sees, retries_as_told, retries_with_others, retries_within_except, same, seen, sends, sends_a_chord,
+    sends_a_group, slowly, stores_and_rejects, total, tracked, untyped, updates,
 )
 
 
@@ -40,6 +40,8 @@ PLAIN = {
     "returns by keyword": lambda: add.s(x=1, y=2),
     "raises": lambda: fail.s(),
     "raises what it may": lambda: fail_as_expected.s("k"),
+    "raises what cannot be pickled": lambda: fail_unpickleable.s(False),
+    "raises what cannot be pickled but its base": lambda: fail_unpickleable.s(True),
     "wrong arguments": lambda: untyped.s(1, 2),
     "sees its request": lambda: seen.s(1).set(headers={"tenant": "a"}, priority=3, time_limit=30, soft_time_limit=20),
     "shadow": lambda: add.s(1, 2).set(shadow="shadowed"),

@@ -46,7 +46,6 @@ class Monitor:
 
 
 monitor = None
-broker = Redis.from_url(app.conf.broker_url)
 
 
 def observe(group, copies):
@@ -113,7 +112,12 @@ def is_over():
 
 
 def held():
-    return sum(broker.llen(queue) for queue in QUEUES) + broker.hlen("unacked")
+    """How many messages the broker has; RabbitMQ does not tell a client of those that are delivered."""
+    if not app.conf.broker_url.startswith("redis"):
+        with app.connection_for_read() as connection:
+            return connection.default_channel.queue_declare("celery", passive=True).message_count
+    with Redis.from_url(app.conf.broker_url) as broker:
+        return sum(broker.llen(queue) for queue in QUEUES) + broker.hlen("unacked")
 
 
 def runs_and_events():

@@ -118,6 +118,25 @@ async def fail_as_expected(key):
     raise KeyError(key)
 
 
+class Unpickleable(Exception):
+    """Does not survive pickling: it wants two arguments and keeps one."""
+
+    def __init__(self, one, two):
+        super().__init__(one)
+
+
+class Narrow(ValueError):
+    """The same, with a base that does."""
+
+    def __init__(self, one, two):
+        super().__init__(one)
+
+
+@twin()
+async def fail_unpickleable(narrow):
+    raise (Narrow if narrow else Unpickleable)("one", "two")
+
+
 @twin(bind=True)
 async def seen(self, *args):
     """What a task sees of its request."""

@@ -99,8 +99,11 @@ impl Sentinel {
     fn wait_for_replica(&self) -> Result<()> {
         wait::until_true("the replica to follow the master", PATIENCE, || {
             let Ok(index) = self.index() else { return Ok(false) };
-            let info: String =
-                cmd("INFO").arg("replication").query(&mut self.servers[1 - index].connect(0)?)?;
+            // A server that is told to follow closes the connections that it has.
+            let replica = self.servers[1 - index].connect(0);
+            let info = replica
+                .and_then(|mut replica| Ok(cmd("INFO").arg("replication").query::<String>(&mut replica)?));
+            let Ok(info) = info else { return Ok(false) };
             // Sentinel knows the replica from what the master says of it, every ten seconds.
             let known: Vec<redis::Value> =
                 cmd("SENTINEL").arg(&["REPLICAS", MASTER]).query(&mut self.connect()?)?;

@@ -1,11 +1,13 @@
 //! One run of one worker over a full queue.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use celery_oxide_tests::client::Client;
 use celery_oxide_tests::paths;
 use celery_oxide_tests::preload;
+use celery_oxide_tests::rabbitmq::RabbitMq;
 use celery_oxide_tests::redis::RedisServer;
 use celery_oxide_tests::venv::Venv;
 use celery_oxide_tests::worker::{Front, WorkerProcess, WorkerSpec};
@@ -15,6 +17,8 @@ use serde_json::json;
 
 use crate::bench::monitor::Counter;
 use crate::bench::process_tree;
+use crate::bench::rabbitmq;
+use crate::broker::Broker;
 use crate::steps::Step;
 
 /// How often the number of results is looked at.
@@ -50,9 +54,24 @@ pub(crate) struct Sample {
     pub(crate) peak: f64,
 }
 
-/// Fills a queue of a fresh Redis, starts the worker, and measures until all results are there.
-pub(crate) fn run(step: &Step, venv: &Venv, peer: &Peer) -> Result<Sample> {
-    Ok(measure(step, venv, peer, None)?.0)
+/// Fills a queue of a fresh broker, starts the worker, and measures until all results are there.
+pub(crate) fn run(step: &Step, venv: &Venv, peer: &Peer, broker: Broker) -> Result<Sample> {
+    Ok(measure(step, venv, peer, broker, None)?.0)
+}
+
+/// Where the apps are.
+pub(crate) fn folder() -> PathBuf {
+    paths::workspace().join("xtask").join("bench")
+}
+
+/// What the apps read.
+pub(crate) fn environment(broker: &str, redis: &RedisServer) -> Vec<(String, String)> {
+    vec![("BROKER_URL".to_owned(), broker.to_owned()), ("RESULT_URL".to_owned(), redis.url(1))]
+}
+
+fn spec(venv: &Venv, peer: &Peer, environment: &[(String, String)]) -> WorkerSpec {
+    let spec = WorkerSpec::new(venv.clone(), folder()).front(peer.front).log_level(Some("WARNING"));
+    environment.iter().fold(spec.args(peer.options), |spec, (name, value)| spec.env(name, value))
 }
 
 /// The same while a monitor that `watch` starts counts events. Gives their number, too.
@@ -62,24 +81,27 @@ pub(crate) fn run_watched(
     peer: &Peer,
     watch: fn(&RedisServer) -> Result<Counter>,
 ) -> Result<(Sample, u64)> {
-    measure(step, venv, peer, Some(watch))
+    measure(step, venv, peer, Broker::Redis, Some(watch))
 }
 
 fn measure(
     step: &Step,
     venv: &Venv,
     peer: &Peer,
+    broker: Broker,
     monitor: Option<fn(&RedisServer) -> Result<Counter>>,
 ) -> Result<(Sample, u64)> {
     let redis = RedisServer::start()?;
-    let folder = paths::workspace().join("xtask").join("bench");
-    let environment = vec![("BROKER_URL".to_owned(), redis.url(0)), ("RESULT_URL".to_owned(), redis.url(1))];
-    let mut client = Client::start(venv, &folder, &environment)?;
-    preload::fill(&redis, &mut client, &[peer.task], peer.tasks)?;
-    let spec = WorkerSpec::new(venv.clone(), &folder).front(peer.front).log_level(Some("WARNING"));
-    let spec = environment.iter().fold(spec.args(peer.options), |spec, (name, value)| spec.env(name, value));
+    let rabbitmq = (broker == Broker::Amqp).then(RabbitMq::start).transpose()?;
+    let url = rabbitmq.as_ref().map_or_else(|| redis.url(0), RabbitMq::url);
+    let environment = environment(&url, &redis);
+    let mut client = Client::start(venv, &folder(), &environment)?;
+    match broker {
+        Broker::Redis => preload::fill(&redis, &mut client, &[peer.task], peer.tasks)?,
+        Broker::Amqp => rabbitmq::fill(&mut client, peer.task, peer.tasks)?,
+    }
     let counter = monitor.map(|monitor| monitor(&redis)).transpose()?;
-    let mut worker = spec.spawn()?;
+    let mut worker = spec(venv, peer, &environment).spawn()?;
     let sample = watch(step, &redis, &mut worker, peer.tasks)
         .with_context(|| format!("{}, which wrote:\n{}", peer.name, worker.log().unwrap_or_default()))?;
     check(&mut client, peer.tasks)?;

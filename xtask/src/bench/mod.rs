@@ -11,6 +11,7 @@ mod native;
 mod process_tree;
 mod protocol;
 mod publish;
+mod rabbitmq;
 mod report;
 mod throughput;
 

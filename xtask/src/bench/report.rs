@@ -43,6 +43,12 @@ pub(crate) fn ratio(series: &[Series]) -> Option<f64> {
     Some(best(false)? / best(true)?)
 }
 
+/// Our rate as a part of `ceiling`, when there is one.
+pub(crate) fn part_of(series: &[Series], ceiling: f64) -> Option<f64> {
+    let ours = series.iter().find(|one| !one.stock)?.rate();
+    ceiling.is_finite().then_some(ours / ceiling)
+}
+
 /// Prints the table.
 #[expect(clippy::print_stdout, reason = "the result of the command")]
 pub(crate) fn print(series: &[Series], python: &str) {

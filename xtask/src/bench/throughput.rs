@@ -8,10 +8,12 @@ use clap::Args;
 
 use crate::bench::chart;
 use crate::bench::measure::{self, Peer};
+use crate::bench::rabbitmq;
 use crate::bench::report::{self, Series};
-use crate::prepare::prepare;
+use crate::broker::Broker;
 use crate::prepare::wheel::Profile;
-use crate::steps::{self, Steps};
+use crate::prepare::{packages, prepare};
+use crate::steps::{self, Step, Steps};
 
 #[derive(Debug, Args)]
 pub(crate) struct Throughput {
@@ -27,9 +29,15 @@ pub(crate) struct Throughput {
     /// Measure only these workers.
     #[arg(long, value_delimiter = ',', value_parser = ["ours", "prefork", "threads", "solo"])]
     only: Vec<String>,
+    /// Where the messages are.
+    #[arg(long, value_enum, default_value_t = Broker::Redis)]
+    broker: Broker,
     /// Fail when this worker is less than so many times as fast as the best of upstream's.
     #[arg(long, value_name = "RATIO")]
     at_least: Option<f64>,
+    /// Fail when this worker reaches less than this part of what RabbitMQ gives a consumer that does nothing.
+    #[arg(long, value_name = "RATIO")]
+    of_ceiling: Option<f64>,
     /// Draw the picture of the README: `--chart docs/throughput.svg`.
     #[arg(long, value_name = "FILE")]
     chart: Option<PathBuf>,
@@ -65,6 +73,7 @@ impl Throughput {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "the result of the command")]
 pub(crate) fn run(command: &Throughput, steps: &Steps) -> Result<bool> {
     let prepared = prepare(steps, Profile::Release)?;
     let peers = command.peers();
@@ -77,24 +86,44 @@ pub(crate) fn run(command: &Throughput, steps: &Steps) -> Result<bool> {
             runs: Vec::new(),
         })
         .collect();
+    let on_rabbitmq = command.broker == Broker::Amqp;
+    if on_rabbitmq {
+        packages::ensure_rabbitmq(steps)?;
+        rabbitmq::build(steps)?;
+    }
+    let mut ceilings = Vec::new();
     // In turn, so that what disturbs the machine for a while disturbs all.
     for run in 1..=command.runs {
         for (peer, series) in peers.iter().zip(&mut series) {
             let label = format!("run {run}: {} ({} tasks)", peer.name, peer.tasks);
-            let sample =
-                steps.count(&label, peer.tasks as u64, |step| measure::run(step, &prepared.venv, peer))?;
+            let sample = steps.count(&label, peer.tasks as u64, |step| {
+                measure::run(step, &prepared.venv, peer, command.broker)
+            })?;
             steps::note(&format!("{:.0} tasks/s", sample.rate));
             series.runs.push(sample);
         }
+        if on_rabbitmq {
+            let label = format!("run {run}: a bare consumer ({} messages)", command.tasks);
+            let bare = |step: &Step| rabbitmq::ceiling(step, &prepared.venv, "tasks.noop", command.tasks);
+            let rate = steps.run(&label, bare)?;
+            steps::note(&format!("{rate:.0} deliveries/s"));
+            ceilings.push(rate);
+        }
     }
+    let ceiling = report::median(ceilings);
     if command.json {
         report::print_json(&series, &prepared.interpreter.version());
     } else {
         report::print(&series, &prepared.interpreter.version());
+        if let Some(part) = report::part_of(&series, ceiling) {
+            println!("{ceiling:.0} deliveries/s to a bare consumer; ours has {:.0} % of that", part * 100.0);
+        }
     }
     if let Some(path) = &command.chart {
         chart::write(path, &series, &prepared.interpreter.version())?;
     }
-    let missed = command.at_least.zip(report::ratio(&series)).is_some_and(|(wanted, ratio)| ratio < wanted);
-    Ok(!missed)
+    let missed =
+        |wanted: Option<f64>, got: Option<f64>| wanted.zip(got).is_some_and(|(wanted, got)| got < wanted);
+    let slow = missed(command.at_least, report::ratio(&series));
+    Ok(!slow && !missed(command.of_ceiling, report::part_of(&series, ceiling)))
 }

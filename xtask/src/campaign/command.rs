@@ -136,6 +136,7 @@ enum Part {
 #[expect(clippy::print_stdout, reason = "the result of the command")]
 pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
     packages::ensure(steps)?;
+    packages::ensure_rabbitmq(steps)?;
     let program = command.server.program(steps)?;
     redis::use_program(&program);
     let ground = Ground { version: server::version(&program)?, program };

@@ -1,8 +1,9 @@
 //! The command line of it.
 
 use anyhow::{Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use crate::broker::Broker;
 use crate::conformance::comparison::{Class, Comparison};
 use crate::conformance::document;
 use crate::conformance::exceptions::Exceptions;
@@ -47,16 +48,10 @@ pub(crate) struct Conformance {
     record: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Broker {
-    Redis,
-    Amqp,
-}
-
 #[expect(clippy::print_stdout, reason = "the result of the command")]
 pub(crate) fn run(command: &Conformance, steps: &Steps) -> Result<bool> {
     if command.broker == Broker::Amqp {
-        bail!("--broker amqp: there is no driver for RabbitMQ yet, so nothing was run");
+        bail!("--broker amqp: the suite is not run on RabbitMQ yet; nothing was run");
     }
     let partial = command.filter.is_some() || !command.tests.is_empty() || command.only.is_some();
     if command.record && partial {

@@ -58,8 +58,16 @@ impl Purpose {
             // With the kombu that Celery installs.
             Self::Suite => (vec![celery_itself], &[]),
         };
-        let suite =
-            ["pytest", "pytest-order", "pytest-subtests", "pytest-timeout", "pydantic", "psutil", "tblib"];
+        let suite = [
+            "pytest",
+            "pytest-order",
+            "pytest-subtests",
+            "pytest-timeout",
+            "pydantic",
+            "psutil",
+            "requests",
+            "tblib",
+        ];
         let packages = own.iter().chain(&suite).map(|&package| package.to_owned());
         pinned.into_iter().chain(packages).collect()
     }

@@ -4,15 +4,25 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail};
+use celery_oxide_tests::rabbitmq;
 
 use crate::prepare::interpreter;
 use crate::process;
 use crate::steps::Steps;
 
-/// Makes sure of a C compiler, redis-server, rabbitmq-server and a CPython; installs what is missing as root on Debian,
-/// and says which packages bring it otherwise.
+/// Makes sure of a C compiler, redis-server and a CPython; installs what is missing as root on Debian, and says which
+/// packages bring it otherwise.
 pub(crate) fn ensure(steps: &Steps) -> Result<()> {
     install(steps, &missing())
+}
+
+/// Makes sure of rabbitmq-server.
+pub(crate) fn ensure_rabbitmq(steps: &Steps) -> Result<()> {
+    // Debian's wrapper on the PATH changes to a user of its own.
+    if Path::new(rabbitmq::PROGRAMS).join("rabbitmq-server").exists() {
+        return Ok(());
+    }
+    install(steps, &["rabbitmq-server"])
 }
 
 /// Makes sure of a C++ compiler, for which libFuzzer is built.
@@ -55,10 +65,6 @@ fn missing() -> Vec<&'static str> {
     }
     if !process::is_installed("redis-server") {
         packages.push("redis-server");
-    }
-    // Debian's wrapper on the PATH changes to a user of its own.
-    if !Path::new("/usr/lib/rabbitmq/bin/rabbitmq-server").exists() {
-        packages.push("rabbitmq-server");
     }
     // An interpreter named by the user is the user's to mend.
     if std::env::var_os(interpreter::VARIABLE).is_none() && interpreter::all().is_empty() {

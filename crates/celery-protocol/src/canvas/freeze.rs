@@ -167,6 +167,9 @@ impl Signature {
             },
             freezer,
         )?;
+        // Each task of the header gets a copy: with the copies that are in it already, a chain of groups would grow with
+        // the power of its length. Celery takes them out before it sends anything.
+        body.strip_header_chords();
         header.listed = false;
         let header_place = Place {
             root_id: place.root_id,

@@ -14,7 +14,8 @@ mod request;
 
 pub use command::{
     AddConsumer, Autoscale, Command, Election, Hello, Objgraph, OneOrMany, PoolRestart, RateLimit,
-    RateLimitValue, Registered, Revoke, RevokeByStampedHeaders, RevokedIds, Signal, Terminate, TimeLimit,
+    RateLimitValue, Registered, Revoke, RevokeByStampedHeaders, RevokedIds, Signal, Stamp, Stamps, Terminate,
+    TimeLimit,
 };
 pub use glob::glob_matches;
 pub use names::{CONTROL_NAMESPACE, pidbox_exchange, pidbox_queue, reply_exchange, reply_queue};

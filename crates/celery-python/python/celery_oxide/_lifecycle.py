@@ -28,7 +28,7 @@ from celery_oxide._duplicates import is_duplicate
 from celery_oxide._entry import ignores_result
 from celery_oxide._following import leaves_to_engine
 from celery_oxide._limits import drive
-from celery_oxide._outcome import judged, tell_raised
+from celery_oxide._outcome import judged, pickleable, tell_raised
 from celery_oxide._request import collecting, current
 
 logger = get_logger("celery.app.trace")
@@ -142,7 +142,7 @@ def _raised(job: Any, error: BaseException) -> None:
             # Nobody listens: the hard limit has been stored, or the worker is going.
             job.ignore()
         else:
-            tell_raised(job, judged(error))
+            tell_raised(job, pickleable(judged(error)))
     except Exception as again:  # noqa: BLE001 - an exception that cannot be described is an outcome as well
         job.lose(f"{type(error).__name__}, and {type(again).__name__} while describing it")
     finally:
@@ -222,7 +222,7 @@ async def run_full(job: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode
                 job.ignore()
                 return
             try:
-                state = await _failed(job, request, value, mode)
+                state = await _failed(job, request, pickleable(value), mode)
             except Exception as again:  # noqa: BLE001
                 logger.exception("Task %s[%s]: storing its failure failed: %r", task.name, uuid, again)
                 _raised(job, value)

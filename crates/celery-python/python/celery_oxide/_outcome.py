@@ -6,8 +6,9 @@ from typing import Any
 
 from billiard.common import human_status
 from billiard.exceptions import WorkerLostError
-from celery.exceptions import Ignore, Reject, Retry
+from celery.exceptions import Ignore, Reject, Retry, TaskPredicate
 from celery.utils.saferepr import saferepr
+from celery.utils.serialization import get_pickleable_exception, get_pickled_exception
 
 from celery_oxide import _payload
 from celery_oxide._limits import plain
@@ -27,6 +28,16 @@ def judged(error: BaseException) -> BaseException:
         status = human_status(0 if code is None else code if isinstance(code, int) else 1)
     lost = WorkerLostError(f"Worker exited prematurely: {status}.")
     return lost.with_traceback(error.__traceback__)
+
+
+def pickleable(error: BaseException) -> BaseException:
+    """Give what stands for an exception that does not survive pickling: its nearest base that does, or a wrapper, as the
+    stock worker does whatever the serialiser is (``celery/app/trace.py: TraceInfo.handle_failure``).
+    """
+    if isinstance(error, TaskPredicate):
+        return error
+    other = get_pickleable_exception(error)
+    return other if other.__traceback__ is not None else other.with_traceback(error.__traceback__)
 
 
 def tell_raised(job: Any, error: BaseException, *, stored: bool = False, end: bool = True) -> str:
@@ -55,7 +66,7 @@ def tell_raised(job: Any, error: BaseException, *, stored: bool = False, end: bo
         exc_module=exc_module,
         exc_message=exc_message,
         traceback=text,
-        repr=_payload.text(saferepr(error)),
+        repr=_payload.text(saferepr(get_pickled_exception(error))),
         expected=isinstance(error, entry.throws),
         stored=stored,
         end=end,

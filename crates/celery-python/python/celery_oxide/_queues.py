@@ -20,9 +20,9 @@ def described(queue: Any) -> dict[str, Any]:
     }
 
 
-def _declaration(queue: Any) -> dict[str, Any]:
-    """Give what AMQP wants to know of a queue (``kombu/entity.py: Queue.declare``)."""
-    arguments = to_rabbitmq_queue_arguments(
+def arguments(queue: Any) -> dict[str, Any]:
+    """Give the arguments that a ``kombu.Queue`` is declared with."""
+    return to_rabbitmq_queue_arguments(
         queue.queue_arguments or {},
         expires=queue.expires,
         message_ttl=queue.message_ttl,
@@ -30,6 +30,10 @@ def _declaration(queue: Any) -> dict[str, Any]:
         max_length_bytes=queue.max_length_bytes,
         max_priority=queue.max_priority,
     )
+
+
+def _declaration(queue: Any) -> dict[str, Any]:
+    """Give what AMQP wants to know of a queue (``kombu/entity.py: Queue.declare``)."""
     extra = [
         {
             "exchange": binding.exchange.name,
@@ -45,7 +49,7 @@ def _declaration(queue: Any) -> dict[str, Any]:
         "durable": bool(queue.durable),
         "exclusive": bool(queue.exclusive),
         "auto_delete": bool(queue.auto_delete),
-        "arguments": jsonify(arguments),
+        "arguments": jsonify(arguments(queue)),
         "binding_arguments": jsonify(queue.binding_arguments or {}),
         "consumer_arguments": jsonify(queue.consumer_arguments or {}),
         "bindings": extra,

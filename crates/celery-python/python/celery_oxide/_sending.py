@@ -31,7 +31,8 @@ from typing import Any, Protocol
 from celery.backends.asynchronous import AsyncBackendMixin
 from celery.result import AsyncResult, ResultSet
 from kombu import Exchange, Producer, Queue
-from kombu.transport.base import to_rabbitmq_queue_arguments
+
+from celery_oxide import _queues
 
 
 class Outbox(Protocol):
@@ -189,19 +190,11 @@ class _Declarations:
             self._once(None, entity, "", {})
 
     def _add_queue(self, queue: Any) -> None:
-        arguments = to_rabbitmq_queue_arguments(
-            queue.queue_arguments or {},
-            expires=queue.expires,
-            message_ttl=queue.message_ttl,
-            max_length=queue.max_length,
-            max_length_bytes=queue.max_length_bytes,
-            max_priority=queue.max_priority,
-        )
         options = {
             "durable": queue.durable,
             "auto_delete": queue.auto_delete,
             "exclusive": queue.exclusive,
-            "arguments": arguments,
+            "arguments": _queues.arguments(queue),
         }
         # A queue has its own binding, and any number of others in ``bindings``.
         for binding in (queue, *queue.bindings):

@@ -11,12 +11,11 @@ import time
 from typing import Any
 
 from celery import signals
-from celery._state import _set_task_join_will_block
 from celery.apps.worker import install_cry_handler, install_rdb_handler
 from celery.platforms import check_privileges, create_pidlock
 from celery.utils.nodenames import node_format
 
-from celery_oxide import _context, _kind, _request, _sending
+from celery_oxide import _context, _joining, _kind, _request, _sending
 from celery_oxide._clock import EngineClock
 from celery_oxide._engine import Engine
 from celery_oxide._host import HostThreads
@@ -104,7 +103,7 @@ def _prepare_app(app: Any, instance: WorkerInstance) -> None:
     app.finalize()
     app.set_current()
     app.set_default()
-    _set_task_join_will_block(True)
+    _joining.install()
     _request.install(app)
     _kind.install_async_twins(app)
     signals.worker_init.send(sender=instance)

@@ -20,7 +20,8 @@ impl Acknowledger for AmqpAcknowledger {
     }
 
     fn statistics(&self) -> Statistics {
-        self.0.counters.read(self.0.held())
+        // The broker sees the connection end.
+        self.0.counters.read(self.0.held(), None)
     }
 
     async fn close(&self) -> Result<usize> {

@@ -16,7 +16,7 @@ use url::Url;
 use crate::{Error, Result};
 
 /// The schemes of this driver, as an error names them.
-pub const SCHEMES: &str = "amqp://, pyamqp:// and amqps://";
+pub const SCHEMES: &str = "amqp:// and pyamqp://";
 
 /// Whether this driver is meant, if only by a scheme that it refuses.
 pub fn is_ours(url: &str) -> bool {

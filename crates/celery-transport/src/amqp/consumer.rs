@@ -17,7 +17,7 @@ use lapin::{Channel, Connection};
 use tokio::time::{Instant, sleep_until};
 
 use super::{declare, failure, feed::Feed, message, session::Session};
-use crate::{Consumer, Delivery, DeliveryTag, Error, Queue, Result, Undecodable};
+use crate::{Consumer, Delivery, DeliveryTag, Error, Queue, Result, Settlement, Undecodable};
 
 /// For how long there has to be too little room before the prefetch is raised: longer than acks are on their way.
 const SHORT: Duration = Duration::from_millis(20);
@@ -154,13 +154,8 @@ impl AmqpConsumer {
         } else if is_short {
             for feed in &mut live.feeds {
                 if short(&self.session, feed) {
-                    feed.stop(&live.channel, dialer).await?;
-                    // What was on its way before the broker knew. It ends with the end of the consumer.
-                    while let Some(next) = poll_fn(|cx| feed.next(cx)).await {
-                        let delivery = next.map_err(|error| dialer.error(&error))?;
-                        let came = take(&self.session, feed, delivery);
-                        self.came.push(came);
-                    }
+                    let late = feed.stop(&live.channel, dialer).await?;
+                    self.came.extend(late.into_iter().map(|delivery| take(&self.session, feed, delivery)));
                     self.number += 1;
                     feed.start(&live.channel, dialer, self.number, credit).await?;
                 }
@@ -177,31 +172,22 @@ impl AmqpConsumer {
         let probe = live._connection.create_channel().await.map_err(|error| dialer.error(&error))?;
         declare::declare(&probe, dialer, queues).await?;
         let wanted = |feed: &Feed| queues.iter().any(|queue| *queue.name == *feed.queue);
-        let mut dropped = Vec::new();
+        // What was not handed over goes back.
+        let mut back = Vec::new();
         let (kept, gone): (Vec<Feed>, Vec<Feed>) = live.feeds.drain(..).partition(wanted);
         live.feeds = kept;
         for mut feed in gone {
-            feed.stop(&live.channel, dialer).await?;
-            while feed.is_started() {
-                match poll_fn(|cx| feed.next(cx)).await {
-                    Some(next) => {
-                        let delivery = next.map_err(|error| dialer.error(&error))?;
-                        dropped.push(self.session.receive(delivery.delivery_tag, feed.number));
-                    }
-                    None => break,
-                }
+            for delivery in feed.stop(&live.channel, dialer).await? {
+                back.push(self.session.receive(delivery.delivery_tag, feed.number));
             }
-            // What was not handed over goes back.
-            let (back, rest) = self.came.drain(..).partition(|came: &Came| came.queue == feed.queue);
-            self.came = rest;
-            dropped.extend::<Vec<_>>(Vec::<Came>::into_iter(back).map(|came| came.tag).collect());
+            back.extend(self.came.extract_if(.., |came| came.queue == feed.queue).map(|came| came.tag));
         }
         for queue in queues {
             if !live.feeds.iter().any(|feed| *feed.queue == *queue.name) {
                 live.feeds.push(Feed::new(queue));
             }
         }
-        let back: Vec<_> = dropped.into_iter().map(crate::Settlement::Restore).collect();
+        let back: Vec<_> = back.into_iter().map(Settlement::Restore).collect();
         self.session.settle(&back).await;
         Ok(())
     }
@@ -241,7 +227,7 @@ impl Consumer for AmqpConsumer {
             self.failure = None;
             return Err(error);
         }
-        self.session.counters.fetched.add(count);
+        self.session.counters.fetched.add(count as u64);
         let delivery = |came: Came| Delivery::new(came.tag, came.queue, came.message).with_rank(came.rank);
         Ok(came.into_iter().map(delivery).collect())
     }
@@ -250,8 +236,14 @@ impl Consumer for AmqpConsumer {
         if self.queues.is_empty() || self.session.is_closed() {
             return pending().await;
         }
-        if self.live.is_none() || self.failure.is_some() {
+        let Some(live) = self.live.as_ref().filter(|_| self.failure.is_none()) else { return Ok(()) };
+        // Nothing is delivered before a fetch says how much is wanted.
+        if live.feeds.iter().any(|feed| !feed.is_started()) {
             return Ok(());
+        }
+        // Nothing comes where there is no room, and who waits here wants something: a fetch makes room if that lasts.
+        if live.feeds.iter().any(|feed| feed.room(self.session.outstanding(feed.number)) == 0) {
+            self.short_since.get_or_insert_with(Instant::now);
         }
         let short = self.short_since.map(|since| since + SHORT);
         tokio::select! {

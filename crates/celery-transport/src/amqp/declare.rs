@@ -38,11 +38,8 @@ async fn declare_one(channel: &Channel, dialer: &Dialer, queue: &Queue) -> Resul
     if let Some(expires) = queue.expires {
         arguments.insert("x-expires".into(), milliseconds(expires));
     }
-    let refused = |error: &lapin::Error| explained(dialer.error(error), &queue.name);
-    channel
-        .queue_declare(queue.name.as_str().into(), options, arguments)
-        .await
-        .map_err(|error| refused(&error))?;
+    let declared = channel.queue_declare(queue.name.as_str().into(), options, arguments).await;
+    declared.map_err(|error| explained(dialer.error(&error), &queue.name))?;
     bind(channel, dialer, queue, &queue.exchange, &queue.routing_key, &declaration.binding_arguments).await?;
     for extra in &declaration.bindings {
         exchange(channel, dialer, &extra.exchange, &extra.exchange_type, &extra.declaration).await?;
@@ -137,6 +134,11 @@ pub(super) async fn purge(channel: &Channel, dialer: &Dialer, queue: &str) -> Re
 /// Whether there is no such queue or exchange.
 pub(super) fn is_missing(error: &lapin::Error) -> bool {
     matches!(error.kind(), lapin::ErrorKind::ProtocolError(said) if said.get_id() == 404)
+}
+
+/// Whether the queue belongs to another connection.
+pub(super) fn is_locked(error: &lapin::Error) -> bool {
+    matches!(error.kind(), lapin::ErrorKind::ProtocolError(said) if said.get_id() == 405)
 }
 
 pub(super) fn arguments(dialer: &Dialer, whose: &str, given: &Map<String, Value>) -> Result<FieldTable> {

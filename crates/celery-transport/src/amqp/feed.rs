@@ -13,12 +13,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use lapin::{
     Channel, Consumer,
     message::Delivery,
     options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
 };
+use serde_json::{Map, Value};
 
 use super::{declare, link::Dialer};
 use crate::{Queue, Result};
@@ -28,7 +29,8 @@ pub(super) struct Feed {
     pub(super) queue: Arc<str>,
     /// The highest priority that the queue knows.
     pub(super) most: u8,
-    declared: Queue,
+    /// `x-priority` and so on.
+    arguments: Map<String, Value>,
     /// Of the consumer; a new one has a new number.
     pub(super) number: u32,
     consumer: Option<Consumer>,
@@ -38,11 +40,11 @@ pub(super) struct Feed {
 
 impl Feed {
     pub(super) fn new(queue: &Queue) -> Self {
-        let most = queue.declaration.arguments.get("x-max-priority").and_then(serde_json::Value::as_u64);
+        let most = queue.declaration.arguments.get("x-max-priority").and_then(Value::as_u64);
         Self {
             queue: queue.name.as_str().into(),
             most: most.map_or(0, |most| u8::try_from(most).unwrap_or(u8::MAX)),
-            declared: queue.clone(),
+            arguments: queue.declaration.consumer_arguments.clone(),
             number: 0,
             consumer: None,
             prefetch: 0,
@@ -72,27 +74,31 @@ impl Feed {
     ) -> Result<()> {
         // As stock workers: more than fits into the field is no limit.
         let prefetch = u16::try_from(credit).unwrap_or(0);
-        let failed = |error: &lapin::Error| dialer.error(error);
         channel
             .basic_qos(prefetch, BasicQosOptions { global: false })
             .await
-            .map_err(|error| failed(&error))?;
-        let arguments =
-            declare::arguments(dialer, &self.queue, &self.declared.declaration.consumer_arguments)?;
+            .map_err(|error| dialer.error(&error))?;
+        let arguments = declare::arguments(dialer, &self.queue, &self.arguments)?;
         let tag = format!("celery-oxide.{number}");
         let consumer = channel
             .basic_consume((&*self.queue).into(), tag.into(), BasicConsumeOptions::default(), arguments)
             .await
-            .map_err(|error| failed(&error))?;
+            .map_err(|error| dialer.error(&error))?;
         (self.consumer, self.prefetch, self.number) = (Some(consumer), prefetch, number);
         Ok(())
     }
 
-    /// Has the broker deliver no more. What is on its way still comes: until [`next`](Self::next) says that it is over.
-    pub(super) async fn stop(&mut self, channel: &Channel, dialer: &Dialer) -> Result<()> {
-        let Some(consumer) = &self.consumer else { return Ok(()) };
+    /// Has the broker deliver no more, and gives what was on its way before the broker knew.
+    pub(super) async fn stop(&mut self, channel: &Channel, dialer: &Dialer) -> Result<Vec<Delivery>> {
+        let Some(mut consumer) = self.consumer.take() else { return Ok(Vec::new()) };
         let cancelled = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await;
-        cancelled.map_err(|error| dialer.error(&error))
+        cancelled.map_err(|error| dialer.error(&error))?;
+        // It ends with the end of the consumer.
+        let mut late = Vec::new();
+        while let Some(delivery) = consumer.next().await {
+            late.push(delivery.map_err(|error| dialer.error(&error))?);
+        }
+        Ok(late)
     }
 
     /// The next delivery; `None` when the consumer is over.

@@ -21,7 +21,6 @@ mod acknowledger;
 mod address;
 mod asker;
 mod consumer;
-mod counters;
 mod declare;
 mod driver;
 mod failure;

@@ -16,8 +16,8 @@ use lapin::{
     options::{BasicAckOptions, BasicRejectOptions},
 };
 
-use super::{counters::Counters, ledger::Ledger, link::Dialer};
-use crate::{DeliveryTag, Settlement};
+use super::{ledger::Ledger, link::Dialer};
+use crate::{DeliveryTag, Settlement, counters::Counters};
 
 /// See the module.
 #[derive(Debug)]
@@ -107,8 +107,8 @@ impl Session {
             }
             channel
         };
-        self.counters.settled.add(back.len() + done.len());
-        self.counters.settlements.add(usize::from(!back.is_empty()) + usize::from(!done.is_empty()));
+        self.counters.settled.add((back.len() + done.len()) as u64);
+        self.counters.settlements.add(u64::from(!back.is_empty()) + u64::from(!done.is_empty()));
         // The promises are that the frames are written. A channel that is lost loses them, and the broker knows that.
         join_all(back.iter().map(|(number, requeue)| {
             channel.basic_reject(*number, BasicRejectOptions { requeue: *requeue })

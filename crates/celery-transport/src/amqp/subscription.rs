@@ -43,11 +43,11 @@ impl AmqpSubscription {
     async fn listen(&mut self) -> Result<()> {
         let dialer = &self.link.dialer;
         let failed = |error: lapin::Error| dialer.error(&error);
-        let channel = self.link.channel().await?;
+        let mut channel = self.link.channel().await?;
         declare::broadcast(&channel, dialer, &self.exchange).await?;
         // `control_queue_ttl` and `control_queue_expires`, or `event_queue_ttl` and `event_queue_expires`, by default.
         let (node, exchange) = (&dialer.options.client_name, &self.exchange);
-        let (name, ttl, expires) = if declare::is_pidbox(exchange) && !node.is_empty() {
+        let (mut name, ttl, expires) = if declare::is_pidbox(exchange) && !node.is_empty() {
             (format!("{node}.{exchange}"), 300, 10)
         } else {
             (format!("{exchange}.{}", Uuid::new_v4()), 5, 60)
@@ -57,8 +57,19 @@ impl AmqpSubscription {
         arguments.insert("x-expires".into(), declare::milliseconds(Duration::from_secs(expires)));
         let options =
             QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+        match channel.queue_declare(name.as_str().into(), options, arguments.clone()).await {
+            Ok(_) => {}
+            // The name is in use: by a worker that ends, by one whose connection the broker does not know to be dead, or by
+            // a namesake. To a broadcast exchange one name is as good as another.
+            Err(error) if declare::is_locked(&error) => {
+                tracing::warn!("A node named {node} is already using this process mailbox: {name:?}");
+                name = format!("{node}.{}.{exchange}", Uuid::new_v4());
+                channel = self.link.channel().await?;
+                channel.queue_declare(name.as_str().into(), options, arguments).await.map_err(failed)?;
+            }
+            Err(error) => return Err(failed(error)),
+        }
         let queue = || name.as_str().into();
-        channel.queue_declare(queue(), options, arguments).await.map_err(failed)?;
         let none = [String::new()];
         let keys = if self.patterns.is_empty() { none.as_slice() } else { &self.patterns };
         for key in keys {

@@ -21,6 +21,19 @@ pub async fn first_in_first_out_and_no_more_than_the_credit(transport: &dyn Tran
     assert_eq!(acknowledger.close().await.unwrap(), 0);
 }
 
+/// A worker waits before it fetches, from the first time on, also when it holds all that it asked for.
+pub async fn ready_comes_before_a_fetch(transport: &dyn Transport) {
+    let queue = queue();
+    let (mut consumer, _acknowledger) = transport.consume(std::slice::from_ref(&queue)).await.unwrap();
+    publish(&*transport.publisher().await.unwrap(), &queue, &["a", "b", "c", "d", "e"]).await;
+    let mut all = Vec::new();
+    while all.len() < 5 {
+        tokio::time::timeout(PATIENCE, consumer.ready()).await.unwrap().unwrap();
+        all.extend(consumer.fetch(2).await.unwrap());
+    }
+    assert_eq!(names(&all), ["a", "b", "c", "d", "e"]);
+}
+
 /// A publication wakes who waits, and waiting can be given up.
 pub async fn ready_wakes(transport: &dyn Transport) {
     let queue = queue();

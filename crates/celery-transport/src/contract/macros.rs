@@ -1,11 +1,11 @@
 //! A test for each part of the contract.
 
-/// Writes a test for each part of the contract. `$transport` is an expression that is awaited and gives a
-/// `Box<dyn Transport>`, and whatever has to live as long as the test.
+/// Hands the names of the parts of the contract to another macro.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! contract_tests {
-    ($transport:expr) => {
-        $crate::contract_tests!($transport;
+macro_rules! contract_parts {
+    ($then:ident $($given:tt)*) => {
+        $crate::$then!(@parts $($given)*;
             a_command_is_answered,
             a_large_batch_is_settled_in_pieces,
             a_message_arrives_as_it_was_sent,
@@ -17,6 +17,7 @@ macro_rules! contract_tests {
             other_queues_from_the_next_fetch_on,
             purging_counts,
             queues_can_be_deleted,
+            ready_comes_before_a_fetch,
             ready_wakes,
             settled_messages_are_forgotten,
             two_consumers_share,
@@ -24,11 +25,36 @@ macro_rules! contract_tests {
             what_is_held_does_not_block,
         );
     };
-    ($transport:expr; $($name:ident,)*) => {
+}
+
+/// Writes a test for each part of the contract. `$transport` is an expression that is awaited and gives a
+/// `Box<dyn Transport>`, and whatever has to live as long as the test.
+///
+/// With `in_one:` before it there is a single test, `contract`, for a broker that takes long to start.
+#[macro_export]
+macro_rules! contract_tests {
+    (in_one: $transport:expr) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn contract() {
+            let (transport, _kept) = $transport.await;
+            $crate::contract_parts!(contract_tests one transport);
+        }
+    };
+    (@parts one $transport:ident; $($name:ident,)*) => {
+        $(
+            // So that the output of a failure says which it was.
+            eprintln!(stringify!($name));
+            $crate::contract::$name(&*$transport).await;
+        )*
+    };
+    (@parts each ($transport:expr); $($name:ident,)*) => {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             let (transport, _kept) = $transport.await;
             $crate::contract::$name(&*transport).await;
         })*
+    };
+    ($transport:expr) => {
+        $crate::contract_parts!(contract_tests each ($transport));
     };
 }

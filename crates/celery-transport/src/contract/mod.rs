@@ -9,13 +9,13 @@ mod fetching;
 mod macros;
 mod publishing;
 mod settling;
-mod support;
+pub mod support;
 
 pub use broadcasting::{a_command_is_answered, broadcasts_are_heard_by_pattern};
 pub use changing::{none_and_again_some, other_queues_from_the_next_fetch_on};
 pub use fetching::{
-    first_in_first_out_and_no_more_than_the_credit, ready_wakes, two_consumers_share,
-    what_is_held_does_not_block,
+    first_in_first_out_and_no_more_than_the_credit, ready_comes_before_a_fetch, ready_wakes,
+    two_consumers_share, what_is_held_does_not_block,
 };
 pub use publishing::{
     a_message_arrives_as_it_was_sent, bindings_route, purging_counts, queues_can_be_deleted,

@@ -47,8 +47,8 @@ pub(super) async fn publish(publisher: &dyn Publisher, queue: &Queue, names: &[&
     publisher.publish_all(&batch).await.unwrap();
 }
 
-/// The names of the messages.
-pub(super) fn names(deliveries: &[Delivery]) -> Vec<String> {
+/// The names of the messages: what their producer gave for `correlation_id`.
+pub fn names(deliveries: &[Delivery]) -> Vec<String> {
     let name =
         |delivery: &Delivery| delivery.message.as_ref().unwrap().properties.correlation_id.clone().unwrap();
     deliveries.iter().map(name).collect()
@@ -65,7 +65,8 @@ pub(super) fn is_redelivered(delivery: &Delivery) -> bool {
     delivery.message.as_ref().unwrap().properties.delivery_info.redelivered == Some(true)
 }
 
-pub(super) fn acks(deliveries: &[Delivery]) -> Vec<Settlement> {
+/// Acknowledges them all.
+pub fn acks(deliveries: &[Delivery]) -> Vec<Settlement> {
     deliveries.iter().map(|delivery| Settlement::Ack(delivery.tag.clone())).collect()
 }
 
@@ -82,6 +83,32 @@ pub(super) async fn fetch(consumer: &mut dyn Consumer, count: usize) -> Vec<Deli
         deliveries.extend(more);
     }
     deliveries
+}
+
+/// Fetches until `count` messages came, also across lost connections. Says how many losses were told.
+pub async fn fetch_across_losses(
+    consumer: &mut dyn Consumer,
+    count: usize,
+    patience: Duration,
+) -> (Vec<Delivery>, usize) {
+    let (mut deliveries, mut losses, mut last) = (Vec::new(), 0, None);
+    let end = Instant::now() + patience;
+    while deliveries.len() < count {
+        assert!(Instant::now() < end, "only {} of {count} messages came; {last:?}", deliveries.len());
+        match consumer.fetch(count - deliveries.len()).await {
+            Ok(more) if more.is_empty() => {
+                let _ = tokio::time::timeout(Duration::from_secs(1), consumer.ready()).await;
+            }
+            Ok(more) => deliveries.extend(more),
+            Err(error) => {
+                assert!(error.is_transient(), "{error}");
+                losses += 1;
+                last = Some(error);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+    (deliveries, losses)
 }
 
 /// Whether nothing comes while a message for another queue passes: the broker has had its chance.

@@ -62,7 +62,7 @@ impl Acknowledger for ValkeyAcknowledger {
     }
 
     fn statistics(&self) -> Statistics {
-        self.0.counters.read(&self.0)
+        self.0.counters.read(self.0.held.len(), Some(self.0.options.lease_timeout))
     }
 
     async fn close(&self) -> Result<usize> {

@@ -78,7 +78,6 @@ mod asker;
 mod batches;
 mod bindings;
 mod consumer;
-mod counters;
 mod dead;
 mod declare;
 mod driver;

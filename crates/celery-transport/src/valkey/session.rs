@@ -17,10 +17,8 @@ use fred::{
 
 use tokio::sync::Notify;
 
-use super::{
-    counters::Counters, held::Held, keys::Keys, options::Options, origin::Origin, reply, streams::Hints,
-};
-use crate::{Queue, Result};
+use super::{held::Held, keys::Keys, options::Options, origin::Origin, reply, streams::Hints};
+use crate::{Queue, Result, counters::Counters};
 
 /// One consumer as the server sees it.
 pub(super) struct Session {

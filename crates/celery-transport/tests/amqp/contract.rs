@@ -1,6 +1,7 @@
 //! The contract of all drivers.
 
-use celery_transport::{Transport, contract_tests, test_server::RabbitMq};
+use celery_oxide_tests::rabbitmq::RabbitMq;
+use celery_transport::{Transport, contract_tests};
 use tokio::sync::RwLockReadGuard;
 
 use crate::support::{broker, node};
@@ -10,4 +11,4 @@ async fn transport() -> (Box<dyn Transport>, RwLockReadGuard<'static, RabbitMq>)
     (Box::new(broker(&node.url())), node)
 }
 
-contract_tests!(transport());
+contract_tests!(in_one: transport());

@@ -1,9 +1,11 @@
 //! What is declared, and what a refusal says.
 
-use celery_transport::Transport;
+use std::time::Duration;
+
+use celery_transport::{ConnectOptions, Publication, Transport, amqp::Amqp};
 use uuid::Uuid;
 
-use crate::support::{acks, broker, fetch, names, node, publish, queue};
+use crate::support::{acks, broker, fetch, names, node, publication, publish, queue};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn queues_and_exchanges_are_those_of_stock_celery() {
@@ -15,7 +17,7 @@ async fn queues_and_exchanges_are_those_of_stock_celery() {
     let topic = queue().bound_to(format!("media-{}", Uuid::new_v4()), "topic", "video.#");
     let queues = [plain.clone(), ordered.clone(), quorum.clone(), topic.clone()];
     broker.publisher().await.unwrap().declare(&queues).await.unwrap();
-    let listed = node.control(&["list_queues", "name", "durable", "auto_delete", "arguments"]);
+    let listed = node.control(&["list_queues", "name", "durable", "auto_delete", "arguments"]).unwrap();
     let line = |listed: &str, name: &str| {
         let line = listed.lines().find(|line| line.split('\t').next() == Some(name));
         line.unwrap().split('\t').skip(1).collect::<Vec<_>>().join(" ")
@@ -23,7 +25,7 @@ async fn queues_and_exchanges_are_those_of_stock_celery() {
     assert_eq!(line(&listed, &plain.name), "true false []");
     assert_eq!(line(&listed, &ordered.name), r#"true false [{"x-max-priority",10}]"#);
     assert_eq!(line(&listed, &quorum.name), r#"true false [{"x-queue-type","quorum"}]"#);
-    let listed = node.control(&["list_exchanges", "name", "type", "durable", "auto_delete"]);
+    let listed = node.control(&["list_exchanges", "name", "type", "durable", "auto_delete"]).unwrap();
     assert_eq!(line(&listed, &plain.exchange), "direct true false");
     assert_eq!(line(&listed, &topic.exchange), "topic true false");
 }
@@ -86,4 +88,22 @@ async fn who_may_not_come_in_is_told() {
     // Another one that stands in for it.
     let several = broker(&format!("amqp://127.0.0.1:1//;{url}"));
     several.consume(&[queue()]).await.unwrap();
+}
+
+/// As after a restart under the same name, while the broker does not know that the old connection is dead.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_of_a_name_both_hear_commands() {
+    let node = node().await;
+    let options = ConnectOptions::new(serde_json::Map::new(), "namesake@test");
+    let [first, second] = [(), ()].map(|()| Amqp::new(&node.url(), &options).unwrap());
+    let mut subscriptions = Vec::new();
+    for broker in [&first, &second] {
+        subscriptions.push(broker.subscribe("namesakes.pidbox", &[]).await.unwrap());
+    }
+    let command =
+        Publication::new("namesakes.pidbox", "", publication(&queue(), "ping", 0).message).of_type("fanout");
+    first.publisher().await.unwrap().publish_all(&[command]).await.unwrap();
+    for subscription in &mut subscriptions {
+        tokio::time::timeout(Duration::from_secs(30), subscription.next()).await.unwrap().unwrap();
+    }
 }

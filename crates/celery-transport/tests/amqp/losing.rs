@@ -18,7 +18,7 @@ async fn closed_connections_are_told_once_and_made_again() {
     let (before, _) = fetch(&mut *consumer, 2).await;
     acknowledger.settle(&acks(&before[..1])).await.unwrap();
 
-    node.control(&["close_all_connections", "a test"]);
+    node.close_connections().unwrap();
     tokio::time::timeout(Duration::from_secs(10), consumer.ready()).await.unwrap().unwrap();
     let (again, losses) = fetch(&mut *consumer, 1).await;
     assert_eq!((names(&again), losses), (vec!["b".to_owned()], 1));
@@ -62,7 +62,7 @@ async fn a_broker_that_is_killed_keeps_what_it_confirmed() {
         let (mut consumer, acknowledger) = broker.consume(std::slice::from_ref(&queue)).await.unwrap();
         publish(&broker, &queue, &["a", "b", "c"]).await;
         let (held, _) = fetch(&mut *consumer, 1).await;
-        node.kill();
+        node.kill().unwrap();
         let error = loop {
             if let Err(error) = consumer.fetch(9).await {
                 break error;
@@ -73,7 +73,7 @@ async fn a_broker_that_is_killed_keeps_what_it_confirmed() {
         assert!(consumer.fetch(9).await.unwrap_err().is_transient(), "as long as it is away");
         let sent = broker.publisher().await.map(drop).unwrap_err();
         assert!(sent.is_transient(), "{sent}");
-        node.restart().await;
+        node.start_again().unwrap();
         acknowledger.settle(&acks(&held)).await.unwrap();
         let (mut all, _) = fetch(&mut *consumer, 3).await;
         all.sort_by_key(|delivery| names(std::slice::from_ref(delivery)));

@@ -1,11 +1,13 @@
 //! What the tests have in common.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use celery_oxide_tests::rabbitmq::RabbitMq;
 use celery_protocol::{Message, Properties};
+pub(crate) use celery_transport::contract::support::{acks, names};
 use celery_transport::{
-    ConnectOptions, Consumer, Delivery, Publication, Queue, Settlement, Transport, amqp::Amqp,
-    test_server::RabbitMq,
+    ConnectOptions, Consumer, Delivery, Publication, Queue, Transport, amqp::Amqp,
+    contract::support::fetch_across_losses,
 };
 use serde_json::value::RawValue;
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -24,7 +26,7 @@ pub(crate) async fn node_alone() -> RwLockWriteGuard<'static, RabbitMq> {
 }
 
 async fn shared() -> &'static RwLock<RabbitMq> {
-    NODE.get_or_init(async || RwLock::new(RabbitMq::start().await)).await
+    NODE.get_or_init(async || RwLock::new(RabbitMq::start().unwrap())).await
 }
 
 pub(crate) fn broker(url: &str) -> Amqp {
@@ -52,34 +54,7 @@ pub(crate) async fn publish(transport: &dyn Transport, queue: &Queue, names: &[&
     transport.publisher().await.unwrap().publish_all(&batch).await.unwrap();
 }
 
-pub(crate) fn names(deliveries: &[Delivery]) -> Vec<String> {
-    let name =
-        |delivery: &Delivery| delivery.message.as_ref().unwrap().properties.correlation_id.clone().unwrap();
-    deliveries.iter().map(name).collect()
-}
-
-pub(crate) fn acks(deliveries: &[Delivery]) -> Vec<Settlement> {
-    deliveries.iter().map(|delivery| Settlement::Ack(delivery.tag.clone())).collect()
-}
-
 /// Fetches until `count` messages came, also across lost connections. Says how many of those were told.
 pub(crate) async fn fetch(consumer: &mut dyn Consumer, count: usize) -> (Vec<Delivery>, usize) {
-    let (mut deliveries, mut losses, mut last) = (Vec::new(), 0, None);
-    let end = Instant::now() + Duration::from_secs(60);
-    while deliveries.len() < count {
-        assert!(Instant::now() < end, "only {} of {count} messages came; {last:?}", deliveries.len());
-        match consumer.fetch(count - deliveries.len()).await {
-            Ok(more) if more.is_empty() => {
-                let _ = tokio::time::timeout(Duration::from_secs(1), consumer.ready()).await;
-            }
-            Ok(more) => deliveries.extend(more),
-            Err(error) => {
-                assert!(error.is_transient(), "{error}");
-                losses += 1;
-                last = Some(error);
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        }
-    }
-    (deliveries, losses)
+    fetch_across_losses(consumer, count, Duration::from_secs(60)).await
 }

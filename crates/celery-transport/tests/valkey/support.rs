@@ -6,8 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(crate) use celery_transport::contract::support::acks;
 use celery_transport::{
-    Acknowledger, ConnectOptions, Consumer, Delivery, Queue, Settlement, Transport, valkey::Valkey,
+    Acknowledger, ConnectOptions, Consumer, Delivery, Queue, Transport,
+    contract::support::fetch_across_losses, valkey::Valkey,
 };
 use fred::{
     prelude::{Client, ClientLike, HashesInterface, KeysInterface, ListInterface},
@@ -71,28 +73,9 @@ pub(crate) fn marks(deliveries: &[Delivery]) -> Vec<bool> {
     deliveries.iter().map(mark).collect()
 }
 
-pub(crate) fn acks(deliveries: &[Delivery]) -> Vec<Settlement> {
-    deliveries.iter().map(|delivery| Settlement::Ack(delivery.tag.clone())).collect()
-}
-
 /// Fetches until `count` messages came.
 pub(crate) async fn fetch(consumer: &mut dyn Consumer, count: usize) -> Vec<Delivery> {
-    let mut deliveries = Vec::new();
-    let end = Instant::now() + Duration::from_secs(20);
-    while deliveries.len() < count {
-        assert!(Instant::now() < end, "only {} of {count} messages came", deliveries.len());
-        match consumer.fetch(count - deliveries.len()).await {
-            Ok(more) if more.is_empty() => {
-                let _ = tokio::time::timeout(Duration::from_secs(1), consumer.ready()).await;
-            }
-            Ok(more) => deliveries.extend(more),
-            Err(error) => {
-                assert!(error.is_transient(), "{error}");
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        }
-    }
-    deliveries
+    fetch_across_losses(consumer, count, Duration::from_secs(20)).await.0
 }
 
 /// Waits for a condition.

@@ -21,7 +21,9 @@ impl Engine {
                     self.fetcher.ask(self.may_fetch(batch.len()));
                 }
                 self.admit(batch);
+                self.answer_looking();
             }
+            Some(Fetched::Looked) => self.answer_looking(),
             Some(Fetched::Failed(error)) if error.is_transient() => {
                 tracing::warn!(
                     "consumer: Connection to broker lost. Trying to re-establish the connection...\n{error}"

@@ -26,11 +26,14 @@ use crate::rates::RateLimits;
 use crate::report::Reporter;
 use crate::{Config, Exit, LamportClock, Phase, Result, Shutdown};
 
+/// The way back of an answer to a command.
+pub(crate) type Answer = oneshot::Sender<Option<String>>;
+
 /// What comes to the engine from outside.
 #[derive(Debug)]
 pub(crate) enum Ask {
     /// A control command. `None` is answered to what is not the engine's.
-    Command(Command, oneshot::Sender<Option<String>>),
+    Command(Command, Answer),
     /// Other workers know these ids to be revoked.
     Revoked(Vec<String>),
     /// Commands may have come that were not heard.
@@ -46,6 +49,8 @@ pub(crate) struct Engine {
     pub(crate) neighbors: Option<Neighbors>,
     pub(crate) intake: Intake,
     pub(crate) credit: Credit,
+    /// Commands that look at tasks, and wait for a fetch to show what was sent before them.
+    pub(crate) looking: Vec<(Command, Answer)>,
     pub(crate) later: DueQueue<Admitted>,
     pub(crate) parking: Parking,
     pub(crate) rates: RateLimits,
@@ -115,16 +120,28 @@ impl Engine {
 
     pub(super) fn answer(&mut self, ask: Ask) {
         match ask {
-            Ask::Command(command, answer) => {
-                // Whoever asked may have given up.
-                let _ = answer.send(self.command(&command));
+            Ask::Command(command, answer) if looks_at_tasks(&command) && self.fetcher.look() => {
+                self.looking.push((command, answer));
             }
+            Ask::Command(command, answer) => self.answer_command(&command, answer),
             Ask::Revoked(ids) => self.learn_revoked(ids.iter().map(String::as_str)),
             Ask::Missed => {
                 if let Some(neighbors) = &self.neighbors {
                     neighbors.sync_again(self.revoked.ids(), self.asking.clone());
                 }
             }
+        }
+    }
+
+    fn answer_command(&mut self, command: &Command, answer: Answer) {
+        // Whoever asked may have given up.
+        let _ = answer.send(self.command(command));
+    }
+
+    /// Answers the commands that waited for a fetch.
+    pub(super) fn answer_looking(&mut self) {
+        for (command, answer) in std::mem::take(&mut self.looking) {
+            self.answer_command(&command, answer);
         }
     }
 
@@ -174,6 +191,15 @@ impl Engine {
         let active = [Kind::Async, Kind::Sync].map(|kind| self.executor.load(kind).running);
         self.gauges.active.store(active.iter().sum(), Ordering::Relaxed);
     }
+}
+
+/// Whether a command shows the tasks that are here. A message that was sent before it may not have been fetched: commands
+/// take a way of their own.
+fn looks_at_tasks(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Active { .. } | Command::Reserved | Command::Scheduled | Command::QueryTask { .. }
+    )
 }
 
 /// Waits until `moment`, without one for ever.

@@ -5,7 +5,7 @@
 //! revocation came.
 
 use celery_executor::JobId;
-use celery_protocol::control::{OneOrMany, Revoke, RevokeByStampedHeaders, Signal};
+use celery_protocol::control::{Revoke, RevokeByStampedHeaders, Signal, Stamps};
 use tokio::signal::unix::SignalKind;
 
 use super::Engine;
@@ -72,13 +72,13 @@ impl Engine {
         let signal = signal_number(revoke.signal.as_ref())?;
         for (header, values) in &revoke.headers {
             for value in values.as_slice() {
-                self.revoked.add_stamp(header, value);
+                self.revoked.add_stamp(header, value.as_str());
             }
         }
         self.end_waiting();
-        let shown = |value: &OneOrMany| match value {
-            OneOrMany::One(text) => python_repr::string(text),
-            OneOrMany::Many(texts) => python_repr::list(texts),
+        let shown = |stamps: &Stamps| match stamps {
+            Stamps::One(stamp) => python_repr::stamp(stamp),
+            Stamps::Many(stamps) => python_repr::stamps(stamps),
         };
         let headers =
             python_repr::dict(revoke.headers.iter().map(|(name, value)| (name.as_str(), shown(value))));
@@ -88,7 +88,7 @@ impl Engine {
         let meant = |in_flight: &InFlight| {
             revoke.headers.iter().any(|(header, revoked)| {
                 let values = stamp_values(&in_flight.headers, header);
-                revoked.as_slice().iter().any(|value| values.contains(value))
+                revoked.as_slice().iter().any(|stamp| values.iter().any(|value| value == stamp.as_str()))
             })
         };
         if self.terminate(signal, meant).is_empty() {

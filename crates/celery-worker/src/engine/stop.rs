@@ -18,6 +18,7 @@ impl Engine {
         if self.shutdown.phase() <= Phase::Warm {
             tracing::warn!("worker: Warm shutdown (MainProcess)");
         }
+        self.answer_looking();
         let mut waiting = self.take_waiting();
         let shutdown = self.shutdown.clone();
         let (soft, cold) = (shutdown.reached(Phase::Soft), shutdown.reached(Phase::Cold));
@@ -46,6 +47,7 @@ impl Engine {
                         fetching = false;
                         self.give_back(&mut waiting, batch.into_iter().map(|delivery| delivery.tag).collect());
                     }
+                    self.answer_looking();
                 }
                 () = self.executor.changes(&mut changes) => self.on_changes(&mut changes),
             }

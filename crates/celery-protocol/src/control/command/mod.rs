@@ -10,6 +10,7 @@ mod one_or_many;
 mod pool;
 mod revoke;
 mod signal;
+mod stamps;
 
 pub use consumers::AddConsumer;
 pub use election::Election;
@@ -21,3 +22,4 @@ pub use one_or_many::OneOrMany;
 pub use pool::{Autoscale, PoolRestart};
 pub use revoke::{Revoke, RevokeByStampedHeaders, Terminate};
 pub use signal::Signal;
+pub use stamps::{Stamp, Stamps};

@@ -1,16 +1,16 @@
 //! What a consumer has done, counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use super::session::Session;
 use crate::Statistics;
 
 /// A number that only grows.
 #[derive(Debug, Default)]
-pub(super) struct Counter(AtomicU64);
+pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    pub(super) fn add(&self, count: u64) {
+    pub(crate) fn add(&self, count: u64) {
         self.0.fetch_add(count, Ordering::Relaxed);
     }
 
@@ -21,17 +21,18 @@ impl Counter {
 
 /// Counted since the consumer was opened.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) fetches: Counter,
-    pub(super) fetched: Counter,
-    pub(super) settlements: Counter,
-    pub(super) settled: Counter,
-    pub(super) parked: Counter,
-    pub(super) reconnects: Counter,
+pub(crate) struct Counters {
+    pub(crate) fetches: Counter,
+    pub(crate) fetched: Counter,
+    pub(crate) settlements: Counter,
+    pub(crate) settled: Counter,
+    pub(crate) parked: Counter,
+    pub(crate) reconnects: Counter,
 }
 
 impl Counters {
-    pub(super) fn read(&self, session: &Session) -> Statistics {
+    /// The numbers, of a consumer that holds so many messages and whose broker takes it for dead after so long.
+    pub(crate) fn read(&self, held: usize, lease_timeout: Option<Duration>) -> Statistics {
         Statistics {
             fetches: self.fetches.get(),
             fetched: self.fetched.get(),
@@ -39,8 +40,8 @@ impl Counters {
             settled: self.settled.get(),
             parked: self.parked.get(),
             reconnects: self.reconnects.get(),
-            held: session.held.len() as u64,
-            lease_timeout: Some(session.options.lease_timeout),
+            held: held as u64,
+            lease_timeout,
         }
     }
 }
