@@ -96,7 +96,7 @@ mod tests {
             ". parameters ([\"x\" , \"y\"])",
             ". default (\"y\" , 3)",
             ". max_retries (5)",
-            "from_secs_f64 ((1.5) as f64)",
+            "Duration :: from_secs_f64 (1.5)",
         ] {
             assert!(made.contains(part), "{part} is not in {made}");
         }

@@ -1,7 +1,7 @@
 //! What stands in the attribute: `name = "proj.add", max_retries = 3, acks_late`.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, Token, parenthesized};
@@ -80,14 +80,14 @@ fn unknown(key: &Ident) -> syn::Error {
 
 fn call(key: &Ident, value: &Expr) -> TokenStream {
     let is_duration = ["default_retry_delay", "soft_time_limit", "time_limit"].iter().any(|name| key == name);
-    let number = matches!(value, Expr::Lit(ExprLit { lit: Lit::Int(_) | Lit::Float(_), .. }));
-    if is_duration && number {
-        // Seconds, as Celery has them.
-        let span = value.span();
-        let seconds = quote_spanned!(span=> ::core::time::Duration::from_secs_f64((#value) as f64));
-        return quote!(.#key(#seconds));
-    }
-    quote!(.#key(#value))
+    // Seconds, as Celery has them.
+    let seconds = match value {
+        Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) if is_duration => "from_secs",
+        Expr::Lit(ExprLit { lit: Lit::Float(_), .. }) if is_duration => "from_secs_f64",
+        _ => return quote!(.#key(#value)),
+    };
+    let seconds = Ident::new(seconds, value.span());
+    quote!(.#key(::core::time::Duration::#seconds(#value)))
 }
 
 /// `y = 3`

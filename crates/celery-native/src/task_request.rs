@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::arguments::Arguments;
-use crate::parameters::{Bound, Parameters};
+use crate::parameters::{Bound, Parameters, missing_text};
+use crate::shape::Shape;
 use crate::{Exception, Request, TaskError};
 
 /// A call on its way to a handler: what [layers](crate::Tasks::layer) see of it, and what
@@ -70,18 +71,13 @@ impl TaskRequest {
             .filter_map(|(name, _)| name)
             .collect();
         let value = if parameters.is_struct() {
-            let named = parameters.names().zip(places.clone());
+            let named = parameters.names().zip(places);
             Value::Map(named.filter_map(|(name, value)| Some((name?.into(), value?))).collect())
+        } else if places.is_empty() && bound.rest.is_empty() && Shape::of::<T>() == Shape::Unit {
+            Value::Null
         } else {
-            let mut list: Vec<Value> = places.clone().into_iter().flatten().collect();
-            list.append(&mut bound.rest);
-            match list.is_empty()
-                && places.is_empty()
-                && crate::shape::Shape::of::<T>() == crate::shape::Shape::Unit
-            {
-                true => Value::Null,
-                false => Value::List(list),
-            }
+            let rest = std::mem::take(&mut bound.rest);
+            Value::List(places.into_iter().flatten().chain(rest).collect())
         };
         celery_protocol::from_value(value)
             .map_err(|error| unfit(function, "positional", &absent, &error).into())
@@ -115,7 +111,7 @@ fn unfit(function: &str, kind: &str, absent: &[&str], error: &celery_protocol::E
     let missing = text.split("missing field `").nth(1).and_then(|rest| rest.split('`').next());
     match missing.filter(|name| absent.contains(name)) {
         Some(name) => {
-            let missing = crate::parameters::missing_text(kind, &[name.to_owned()]);
+            let missing = missing_text(kind, &[name.to_owned()]);
             Exception::type_error(format!("{function}() {missing}"))
         }
         None => Exception::type_error(format!("{function}() cannot take these arguments: {text}")),
