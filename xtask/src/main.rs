@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::steps::Steps;
 
+mod api;
 mod bench;
 mod broker;
 mod campaign;
@@ -40,6 +41,8 @@ enum Command {
     Bench(bench::Bench),
     /// Checks the repository itself.
     Tidy,
+    /// Compares what the crates offer with docs/reference/api, and with the last release.
+    Api(api::Api),
     /// Repeats the end-to-end tests over Pythons, Celery versions and seeds, and fuzzes the decoders.
     Campaign(campaign::Campaign),
     /// Runs Celery's own integration suite against the worker and against the stock one.
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Test(command) => test::run(&command, &steps),
         Command::Bench(command) => bench::run(&command, &steps),
         Command::Tidy => tidy::run(),
+        Command::Api(command) => api::run(&command, &steps),
         Command::Campaign(command) => campaign::run(&command, &steps),
         Command::Conformance(command) => conformance::run(&command, &steps),
         Command::Venv(command) => venv::run(&command, &steps),

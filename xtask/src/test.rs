@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use celery_oxide_tests::{paths, venv};
 use clap::{Args, ValueEnum};
 
+use crate::api;
 use crate::conformance;
 use crate::counts::{self, Counts};
 use crate::prepare::wheel::Profile;
@@ -38,6 +39,8 @@ enum Suite {
     Format,
     Clippy,
     Docs,
+    /// What the crates offer, against docs/reference/api and the last release.
+    Api,
     Unit,
     Doctest,
     Deny,
@@ -50,12 +53,13 @@ enum Suite {
 
 impl Suite {
     /// In the order in which they run: what is quick first.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Format,
         Self::Tidy,
         Self::Deny,
         Self::Clippy,
         Self::Docs,
+        Self::Api,
         Self::Unit,
         Self::Doctest,
         Self::Python,
@@ -68,6 +72,7 @@ impl Suite {
             Self::Format => "format",
             Self::Clippy => "clippy",
             Self::Docs => "docs",
+            Self::Api => "public API",
             Self::Unit => "unit tests",
             Self::Doctest => "doc tests",
             Self::Deny => "licences and advisories",
@@ -100,6 +105,7 @@ pub(crate) fn run(command: &Test, steps: &Steps) -> Result<bool> {
         let started = Instant::now();
         let counts = match suite {
             Suite::Tidy => tidy::check(steps)?,
+            Suite::Api => api::check(steps)?,
             Suite::Conformance => conformance::slice(steps, environment.ready()?)?,
             _ => count(suite, runner(suite, &mut environment, command.filter.as_deref())?, steps)?,
         };
@@ -140,7 +146,7 @@ pub(crate) struct Runner {
 fn runner(suite: Suite, environment: &mut Environment<'_>, filter: Option<&str>) -> Result<Runner> {
     let check = |command| Runner { command, count: None };
     Ok(match suite {
-        Suite::Tidy | Suite::Conformance => bail!("{} is no program of its own", suite.name()),
+        Suite::Tidy | Suite::Api | Suite::Conformance => bail!("{} is no program of its own", suite.name()),
         Suite::Format => check(cargo(&["fmt", "--all", "--check", "--", "--color=never"])),
         Suite::Deny => check(cargo(&["deny", "--log-level=error", "check"])),
         Suite::Clippy => check(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),

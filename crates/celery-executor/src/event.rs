@@ -5,9 +5,9 @@
 //! either the receiver sees the pushed event in its next take, or the permit makes its next wait return.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use crate::{JobId, Outcome};
 

@@ -243,7 +243,7 @@ impl<C> Executor<C> {
         match event {
             Event::Started { job, at } => {
                 if let Some(running) = self.running.get(&job) {
-                    self.deadlines.start(job, at, running.limits);
+                    self.deadlines.start(job, Instant::from_std(at), running.limits);
                     self.deadlines.tidy(self.running.len(), |job| self.running.contains_key(&job));
                     self.changes.push(Change::Started(job));
                 }
@@ -296,7 +296,7 @@ impl<C> Executor<C> {
     fn dispatch(&mut self, kind: Kind) {
         while let Some((lane, job, context)) = self.pool(kind).next() {
             let id = job.id;
-            let ended = job.expires.is_some_and(|expires| expires <= Instant::now());
+            let ended = job.expires.is_some_and(|expires| expires <= Instant::now().into_std());
             self.running.insert(id, Running { kind, lane, limits: job.limits, ended, context });
             if ended {
                 self.changes.push(Change::Expired(id));

@@ -1,10 +1,9 @@
 //! What is to be run.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use celery_protocol::Message;
-use tokio::time::Instant;
 
 /// Names a job within one executor. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

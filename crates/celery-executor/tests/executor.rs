@@ -108,7 +108,7 @@ async fn limits_count_from_the_start_of_the_body() {
     bench.executor.submit(Kind::Async, limited(1, 10, 20), "job");
     bench.changes().await;
     tokio::time::advance(Duration::from_secs(3600)).await;
-    bench.events.send(Event::Started { job: JobId(1), at: Instant::now() });
+    bench.events.send(Event::Started { job: JobId(1), at: Instant::now().into_std() });
     assert!(matches!(bench.changes().await[..], [Change::Started(JobId(1))]));
 
     let started = Instant::now();
@@ -127,7 +127,7 @@ async fn a_job_past_its_hard_limit_gives_its_slot_back_and_is_not_heard_again() 
     let mut bench = bench(1);
     bench.executor.submit(Kind::Async, limited(1, 1, 2), "stuck");
     bench.executor.submit(Kind::Async, job(2), "next");
-    bench.events.send(Event::Started { job: JobId(1), at: Instant::now() });
+    bench.events.send(Event::Started { job: JobId(1), at: Instant::now().into_std() });
     while bench.finished.is_empty() {
         bench.changes().await;
     }
@@ -147,7 +147,7 @@ async fn a_job_past_its_hard_limit_gives_its_slot_back_and_is_not_heard_again() 
 async fn a_job_that_ended_in_time_is_not_interrupted() {
     let mut bench = bench(1);
     bench.executor.submit(Kind::Async, limited(1, 1, 2), "quick");
-    bench.events.send(Event::Started { job: JobId(1), at: Instant::now() });
+    bench.events.send(Event::Started { job: JobId(1), at: Instant::now().into_std() });
     bench.changes().await;
     tokio::time::advance(Duration::from_secs(5)).await;
     bench.end(1);

@@ -287,7 +287,7 @@ impl Job {
     /// The body starts now: time limits count from here.
     fn start(&self) {
         if self.started.set(Instant::now()).is_ok() && self.work.report_start {
-            self.sink.send_now(Event::Started { job: self.work.id, at: tokio::time::Instant::now() });
+            self.sink.send_now(Event::Started { job: self.work.id, at: Instant::now() });
         }
     }
 

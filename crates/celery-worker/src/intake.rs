@@ -139,7 +139,7 @@ impl Intake {
         let job = Job::new(self.ids.next(), index, Arc::clone(&message))
             .with_limits(limits(&headers, &spec))
             .with_expiry(times.expires.and_then(|expires| {
-                Instant::now().checked_add(expires.duration_since(now).unwrap_or_default())
+                Instant::now().into_std().checked_add(expires.duration_since(now).unwrap_or_default())
             }))
             .with_report_start(spec.track_started)
             .with_rank(rank)

@@ -7,6 +7,7 @@ use crate::broker::Broker;
 use crate::conformance::comparison::{Class, Comparison};
 use crate::conformance::document;
 use crate::conformance::exceptions::Exceptions;
+use crate::conformance::native;
 use crate::conformance::run::{Runs, Side};
 use crate::conformance::suite::Suite;
 use crate::prepare::environment::{self, Purpose};
@@ -31,7 +32,8 @@ pub(crate) struct Conformance {
     /// Run only these tests: ids below t/integration, as in `test_tasks.py::test_tasks::test_eta`.
     #[arg(value_name = "TEST")]
     tests: Vec<String>,
-    /// Run with only one of the workers, without a comparison.
+    /// Run with only one of the workers, without a comparison; `native` is one without Python, which has the tasks of the
+    /// suite in Rust.
     #[arg(long, value_enum)]
     only: Option<Side>,
     /// What a test may take at most.
@@ -61,6 +63,9 @@ pub(crate) fn run(command: &Conformance, steps: &Steps) -> Result<bool> {
     let interpreter = interpreter::choose()?;
     let profile = if command.release { Profile::Release } else { Profile::Light };
     let prepared = environment::prepare_for(steps, interpreter, &command.celery, Purpose::Suite, profile)?;
+    if command.only == Some(Side::Native) {
+        native::build(steps, profile)?;
+    }
     let suite = Suite::fetch(steps, &prepared)?;
     let exceptions = Exceptions::read()?;
     let selection = selection(command);
@@ -68,14 +73,14 @@ pub(crate) fn run(command: &Conformance, steps: &Steps) -> Result<bool> {
     let runs = Runs {
         steps: if command.jobs > 1 { &side_by_side } else { steps },
         prepared: &prepared,
+        profile,
         suite: &suite,
         exceptions: &exceptions,
         selection: &selection,
         seconds: command.timeout,
     };
 
-    let sides: Vec<Side> =
-        Side::ALL.into_iter().filter(|side| command.only.is_none_or(|only| only == *side)).collect();
+    let sides = command.only.map_or_else(|| Side::COMPARED.to_vec(), |only| vec![only]);
     let wanted = (1..=command.runs).flat_map(|number| sides.iter().map(move |&side| (side, number)));
     let mut comparison = Comparison::default();
     let mut refuted = Vec::new();
@@ -88,7 +93,7 @@ pub(crate) fn run(command: &Conformance, steps: &Steps) -> Result<bool> {
         Some(side) => {
             let (failed, table) = comparison.failures(side, &exceptions);
             table.at_most(2, 90).print();
-            println!("{failed} failed with the worker \"{}\"", side.name());
+            println!("{} tests, {failed} failed with the worker \"{}\"", comparison.len(), side.name());
             failed == 0
         }
         None => {

@@ -63,9 +63,18 @@ pub(crate) enum Class {
 pub(crate) struct Test {
     stock: Tally,
     ours: Tally,
+    native: Tally,
 }
 
 impl Test {
+    fn tally(&mut self, side: Side) -> &mut Tally {
+        match side {
+            Side::Stock => &mut self.stock,
+            Side::Ours => &mut self.ours,
+            Side::Native => &mut self.native,
+        }
+    }
+
     pub(crate) fn class(&self) -> Class {
         match (self.stock.passes(), self.ours.passes()) {
             _ if self.stock.idle() && self.ours.idle() => Class::Skipped,
@@ -86,12 +95,13 @@ pub(crate) struct Comparison {
 impl Comparison {
     pub(crate) fn add(&mut self, side: Side, outcomes: &[Outcome]) {
         for outcome in outcomes {
-            let test = self.tests.entry(outcome.id.clone()).or_default();
-            match side {
-                Side::Stock => test.stock.add(outcome),
-                Side::Ours => test.ours.add(outcome),
-            }
+            self.tests.entry(outcome.id.clone()).or_default().tally(side).add(outcome);
         }
+    }
+
+    /// How many tests there are.
+    pub(crate) fn len(&self) -> usize {
+        self.tests.len()
     }
 
     /// How many tests are in a class.
@@ -100,14 +110,11 @@ impl Comparison {
     }
 
     /// The tests that one side failed in some run, without those that it cannot pass.
-    pub(crate) fn failures(&self, side: Side, exceptions: &Exceptions) -> (usize, Aligned) {
+    pub(crate) fn failures(&mut self, side: Side, exceptions: &Exceptions) -> (usize, Aligned) {
         let mut table = Aligned::new(&["test", side.name(), "why"], &[]);
         let mut count = 0;
-        for (id, test) in &self.tests {
-            let tally = match side {
-                Side::Stock => &test.stock,
-                Side::Ours => &test.ours,
-            };
+        for (id, test) in &mut self.tests {
+            let tally = test.tally(side);
             if tally.failed > 0 && exceptions.inside(id).is_none() {
                 count += 1;
                 let why = tally.reason.clone().unwrap_or_default();

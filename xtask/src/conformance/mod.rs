@@ -4,6 +4,7 @@ mod command;
 mod comparison;
 mod document;
 mod exceptions;
+mod native;
 mod outcome;
 mod run;
 mod slice;

@@ -11,9 +11,11 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use crate::conformance::exceptions::Exceptions;
+use crate::conformance::native;
 use crate::conformance::outcome::{self, Outcome};
 use crate::conformance::suite::Suite;
 use crate::prepare::Prepared;
+use crate::prepare::wheel::Profile;
 use crate::process;
 use crate::steps::{Step, Steps};
 
@@ -22,23 +24,28 @@ use crate::steps::{Step, Steps};
 pub(crate) enum Side {
     Stock,
     Ours,
+    /// A worker without Python: the tasks of the suite in Rust (`tests/examples/native-worker`).
+    Native,
 }
 
 impl Side {
-    pub(crate) const ALL: [Self; 2] = [Self::Stock, Self::Ours];
+    /// Those that are compared.
+    pub(crate) const COMPARED: [Self; 2] = [Self::Stock, Self::Ours];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Stock => "stock",
             Self::Ours => "ours",
+            Self::Native => "native",
         }
     }
 
     /// The words that start it: both with the one slot that the suite's own worker has.
-    fn words(self, prepared: &Prepared) -> Vec<String> {
+    fn words(self, prepared: &Prepared, profile: Profile) -> Vec<String> {
         let (program, own): (_, &[&str]) = match self {
             Self::Stock => ("celery", &["--pool=prefork"]),
             Self::Ours => ("worker-cli", &[]),
+            Self::Native => return vec![native::program(profile).display().to_string()],
         };
         let words = ["-A", "worker_app", "worker", "--concurrency=1", "--queues=celery", "--loglevel=INFO"];
         let silent = ["--without-gossip", "--without-mingle", "--without-heartbeat"];
@@ -53,6 +60,8 @@ impl Side {
 pub(crate) struct Runs<'a> {
     pub(crate) steps: &'a Steps,
     pub(crate) prepared: &'a Prepared,
+    /// How the worker that has no Python was built.
+    pub(crate) profile: Profile,
     pub(crate) suite: &'a Suite,
     pub(crate) exceptions: &'a Exceptions,
     /// What to run: `-k` and ids of tests, as pytest takes them.
@@ -112,7 +121,7 @@ impl Runs<'_> {
         let python_path = [paths::workspace().join("xtask").join("conformance"), self.suite.folder.clone()];
         let python_path = python_path.map(|path| path.display().to_string()).join(":");
         let given = json!({
-            "worker": side.words(self.prepared),
+            "worker": side.words(self.prepared, self.profile),
             "log": folder.join("worker.log"),
             "outcomes": folder.join("outcomes.jsonl"),
             "seconds": self.seconds,

@@ -7,6 +7,7 @@ use crate::conformance::run::{Runs, Side};
 use crate::conformance::suite::Suite;
 use crate::counts::Counts;
 use crate::prepare::Prepared;
+use crate::prepare::wheel::Profile;
 use crate::steps::{self, Steps};
 
 /// One of each kind: calls, retries, expiry, links, and every composition in another.
@@ -17,8 +18,15 @@ pub(crate) fn slice(steps: &Steps, prepared: &Prepared) -> Result<Counts> {
     let suite = Suite::fetch(steps, prepared)?;
     let exceptions = Exceptions::read()?;
     let selection: Vec<String> = TESTS.iter().map(|test| format!("t/integration/{test}")).collect();
-    let runs =
-        Runs { steps, prepared, suite: &suite, exceptions: &exceptions, selection: &selection, seconds: 60 };
+    let runs = Runs {
+        steps,
+        prepared,
+        profile: Profile::Light,
+        suite: &suite,
+        exceptions: &exceptions,
+        selection: &selection,
+        seconds: 60,
+    };
     let outcomes = runs.run(Side::Ours, 0)?;
     let mut counts = Counts::default();
     for outcome in &outcomes {

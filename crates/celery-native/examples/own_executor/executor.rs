@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use celery_native::executor::{Event, EventSender, Interrupt, Job, JobId, Lane, Outcome, Runner};
 use celery_native::{Executor, Lanes, Request, TaskTable};
@@ -52,7 +53,7 @@ impl Runner for Spawner {
         lock(&running).insert(id, (prepared.request, None));
         let run = async move {
             if report {
-                events.send(Event::Started { job: id, at: tokio::time::Instant::now() });
+                events.send(Event::Started { job: id, at: Instant::now() });
             }
             let outcome = prepared.outcome.await;
             if lock(&running).remove(&id).is_some() {

@@ -152,7 +152,7 @@ fn begin(shared: &Arc<Shared>, table: &Arc<TaskTable>, events: &EventSender, job
     let (shared, events) = (Arc::clone(shared), events.clone());
     let task = tokio::spawn(async move {
         if report {
-            events.send(Event::Started { job: id, at: tokio::time::Instant::now() });
+            events.send(Event::Started { job: id, at: Instant::now() });
         }
         let outcome = outcome.await;
         lock(&shared.ended).push(Event::Ended { job: id, outcome });

@@ -9,6 +9,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use celery_executor::{Event, EventSender, Health, Interrupt, Job, JobId, Outcome, Runner};
 use tokio::runtime::Handle;
@@ -123,7 +124,7 @@ impl Shared {
         let _entered = self.runtime.enter();
         while let Some((id, report, prepared)) = self.next() {
             if report {
-                self.events.send(Event::Started { job: id, at: tokio::time::Instant::now() });
+                self.events.send(Event::Started { job: id, at: Instant::now() });
             }
             let outcome = block_on(prepared.outcome);
             let given_up = self.lock().running.remove(&id).is_none();
