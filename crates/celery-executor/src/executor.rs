@@ -29,6 +29,7 @@ pub enum Change {
 
 /// How busy a pool is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Load {
     /// How many jobs can run at once.
     pub slots: usize,
@@ -40,6 +41,7 @@ pub struct Load {
 
 /// How busy one lane is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LaneLoad {
     /// How many jobs can run at once.
     pub slots: usize,

@@ -354,7 +354,7 @@ async fn announce(shutdown: Shutdown) {
         match *phases.borrow_and_update() {
             Phase::Warm => tracing::warn!("worker: Warm shutdown (MainProcess)"),
             Phase::Cold => tracing::warn!("worker: Cold shutdown (MainProcess)"),
-            Phase::Starting | Phase::Ready | Phase::Soft => {}
+            _ => {}
         }
     }
 }

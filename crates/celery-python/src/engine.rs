@@ -321,10 +321,10 @@ async fn announce(shutdown: Shutdown, phases: UnixStream) {
     while watch.changed().await.is_ok() {
         let phase = *watch.borrow_and_update();
         match phase {
-            celery_worker::Phase::Starting | celery_worker::Phase::Soft => {}
             celery_worker::Phase::Ready => tell(&phases, b'r'),
             celery_worker::Phase::Warm => tell(&phases, b'w'),
             celery_worker::Phase::Cold => tell(&phases, b'c'),
+            _ => {}
         }
     }
 }

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 /// Where a worker is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Phase {
     /// Connecting.
     Starting,
