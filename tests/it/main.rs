@@ -20,6 +20,7 @@ mod flower;
 mod following;
 mod limits;
 mod long;
+mod mixed;
 mod native;
 mod neighbours;
 mod operate;

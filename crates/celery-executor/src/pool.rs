@@ -26,6 +26,16 @@ impl Lane {
     pub fn new(runner: Arc<dyn Runner>, slots: usize) -> Self {
         Self { runner, slots, used: 0, started: false }
     }
+
+    /// Its runner.
+    pub fn runner(&self) -> &Arc<dyn Runner> {
+        &self.runner
+    }
+
+    /// How many jobs it may have at once.
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
 }
 
 /// The lanes of one kind, and the jobs that wait for a slot of theirs: by rank, then first come.

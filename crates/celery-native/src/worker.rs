@@ -1,13 +1,11 @@
 //! A worker, put together in the user's own code.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use celery_executor::{Kind, Limits, events};
-use celery_protocol::Value;
 use celery_protocol::canvas::Encoding;
 use celery_protocol::result::ChordExpiry;
 use celery_results::ResultBackend;
@@ -18,11 +16,10 @@ use tower_layer::Layer;
 use tower_service::Service;
 use uuid::Uuid;
 
-use crate::definition::Entry;
 use crate::follow::NativeHost;
 use crate::service::TaskService;
 use crate::{
-    Error, Executor, Hooks, IntoTaskError, Lanes, TaskRequest, TaskResponse, TaskTable, Tasks, TokioExecutor,
+    Error, Executor, Hooks, IntoTaskError, Lanes, Mounted, TaskRequest, TaskResponse, Tasks, TokioExecutor,
     builtin,
 };
 
@@ -231,28 +228,20 @@ impl WorkerBuilder {
     /// [`Error`] says what is missing or was registered wrongly.
     pub fn build(mut self) -> Result<Worker, Error> {
         let broker = self.broker.take().ok_or(Error::NoBroker)?;
-        let definitions = std::mem::take(&mut self.tasks).into_definitions();
-        if definitions.is_empty() {
+        let mut tasks = std::mem::take(&mut self.tasks);
+        if tasks.names().next().is_none() {
             return Err(Error::NoTasks);
         }
-        let own = definitions.iter().any(|task| task.name() == builtin::ACCUMULATE);
-        let builtin = (!own).then(builtin::accumulate);
-        let entries = definitions
-            .into_iter()
-            .chain(builtin)
-            .map(|task| task.finish())
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut names = HashSet::new();
-        if let Some(twice) = entries.iter().find(|entry| !names.insert(Arc::clone(&entry.name))) {
-            return Err(Error::Twice(twice.name.to_string()));
+        if !tasks.names().any(|name| name == builtin::ACCUMULATE) {
+            tasks = tasks.add(builtin::accumulate());
         }
+        let mounted = tasks.mount(self.limits, self.hooks)?;
         if self.queues.is_empty() {
             self.queues.push(Queue::named("celery"));
         }
         let host = || rustix::system::uname().nodename().to_string_lossy().into_owned();
         let hostname = self.hostname.take().unwrap_or_else(|| format!("celery@{}", host()));
-        let specs = entries.iter().map(|entry| entry.spec(self.limits)).collect();
-        let mut config = Config::new(hostname, self.queues.clone(), specs);
+        let mut config = Config::new(hostname, self.queues.clone(), mounted.specs().to_vec());
         config.accept_content =
             ["application/json", "application/x-msgpack", "application/x-yaml"].map(str::to_owned).into();
         for change in std::mem::take(&mut self.changes) {
@@ -266,13 +255,13 @@ impl WorkerBuilder {
                 Arc::from(celery_transport::connect(&url, &options)?)
             }
         };
-        let following = Arc::new(following(&config, &entries, &self.routes));
+        let following = Arc::new(following(&config, &mounted, &self.routes));
         config.following.get_or_insert(following);
         Ok(Worker {
             config,
             transport,
             results: self.results,
-            table: Arc::new(TaskTable::new(entries, self.hooks)),
+            mounted,
             executor: self.executor.unwrap_or_else(|| Box::new(self.tokio)),
             clock: self.clock,
             shutdown: self.shutdown,
@@ -314,23 +303,14 @@ impl fmt::Debug for WorkerBuilder {
 }
 
 /// What is known of sending tasks from here: to the first queue, unless a task has one of its own.
-fn following(config: &Config, entries: &[Entry], routes: &[(String, String)]) -> Following {
+fn following(config: &Config, mounted: &Mounted, routes: &[(String, String)]) -> Following {
     let pid = std::process::id();
     let node = config.hostname.split_once('@').map_or(&*config.hostname, |(_, host)| host);
     let mut known = Following::new(Encoding::json(format!("gen{pid}@{node}"), Uuid::new_v4().to_string()));
     let first = config.queues.first().cloned().unwrap_or_else(|| Queue::named("celery"));
     let queues = config.queues.iter().chain(&config.known_queues);
     known.queues = queues.map(|queue| (queue.name.clone(), queue.clone())).collect();
-    for entry in entries {
-        let own = entry.settings.queue.as_ref();
-        let mut target = Target::new(own.map_or_else(|| first.clone(), |name| named(&known, name)));
-        target.takes = entry.signature.parameters.takes();
-        let spec = config.tasks.iter().find(|spec| spec.name == entry.name);
-        if let Some(spec) = spec {
-            target.options.push((String::from("ignore_result"), Value::Bool(spec.ignore_result)));
-        }
-        known.targets.insert(Arc::clone(&entry.name), target);
-    }
+    mounted.known_to(&mut known, &first);
     let routes = routes.iter();
     known.routes =
         routes.map(|(pattern, queue)| (pattern.clone(), Target::new(named(&known, queue)))).collect();
@@ -381,7 +361,7 @@ pub struct Worker {
     config: Config,
     transport: Arc<dyn Transport>,
     results: Option<Results>,
-    table: Arc<TaskTable>,
+    mounted: Mounted,
     executor: Box<dyn Executor>,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
@@ -419,7 +399,7 @@ impl Worker {
             }
         };
         let (sender, receiver) = events();
-        let Lanes { loops, threads } = self.executor.lanes(Arc::clone(&self.table), sender)?;
+        let Lanes { loops, threads } = self.executor.lanes(Arc::clone(self.mounted.table()), sender)?;
         if self.banner {
             // A closed standard output is no reason not to work.
             let _ = std::io::stdout().write_all(self.banner_text(results.as_ref()).as_bytes());
@@ -442,7 +422,7 @@ impl Worker {
                 Sender::new(known, zone, &queues, worker.outbox(), results, self.transport, self.clock);
             let sender = Arc::new(sender);
             host.connect(Arc::clone(&sender));
-            self.table.connect(sender);
+            self.mounted.connect(sender);
         }
         let announcing = tokio::spawn(announce(shutdown));
         let ended = worker.run(loops, threads, receiver).await;
@@ -463,7 +443,7 @@ impl Worker {
         );
         let queues: Vec<&str> = self.config.queues.iter().map(|queue| queue.name.as_str()).collect();
         text.push_str(&format!(" - queues:      {}\n[tasks]\n", queues.join(", ")));
-        for entry in self.table.entries() {
+        for entry in self.mounted.table().entries() {
             let kind = if entry.kind == Kind::Sync { " (blocking)" } else { "" };
             text.push_str(&format!("  . {}{kind}\n", entry.name));
         }

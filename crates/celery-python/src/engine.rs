@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use celery_executor::{EventReceiver, JobId, Lane, Runner, events};
+use celery_executor::{EventReceiver, EventSender, JobId, Lane, Runner, events};
 use celery_transport::{ConnectOptions, Queue, Transport};
 use celery_worker::{Config, Exit, Host, LamportClock, Outbox, Shutdown, Worker};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
@@ -16,6 +16,7 @@ use worker_cli::{Command, Interpreter, LogOptions, Parsed};
 
 use crate::host::HostPort;
 use crate::loop_port::LoopPort;
+use crate::native::Native;
 use crate::publish::{Parts, publication};
 use crate::results;
 use crate::settings::Settings;
@@ -25,10 +26,12 @@ use crate::thread_pool::ThreadPool;
 struct Start {
     settings: Settings,
     config: Config,
-    transport: Box<dyn Transport>,
+    transport: Arc<dyn Transport>,
     loops: Vec<Lane>,
     threads: Vec<Lane>,
-    events: EventReceiver,
+    events: (EventSender, EventReceiver),
+    /// The Rust tasks, if there are any.
+    native: Option<Native>,
     host: Arc<dyn Host>,
     lamport: LamportClock,
     revoked: Arc<Mutex<Vec<String>>>,
@@ -69,8 +72,11 @@ impl Engine {
             .with_use_ssl(settings.broker_use_ssl.clone())
             .with_failover_strategy(settings.broker_failover_strategy.clone());
         let transport = celery_transport::connect_all(&settings.broker_urls, &options).map_err(invalid)?;
+        let mut config = settings.config()?;
+        let native = Native::join(&mut config).map_err(|error| PyValueError::new_err(error.to_string()))?;
         if !settings.quiet {
-            let banner = settings.banner(transport.as_uri()).to_string();
+            let names = native.as_ref().map(Native::names).unwrap_or_default();
+            let banner = settings.banner(transport.as_uri(), names).to_string();
             // A closed standard output is no reason not to work.
             let _ = std::io::stdout().write_all(banner.as_bytes()).and_then(|()| std::io::stdout().flush());
         }
@@ -87,19 +93,19 @@ impl Engine {
             ports.push(Py::new(py, port)?);
         }
         let first = first.ok_or_else(|| PyRuntimeError::new_err("a worker has at least one loop"))?;
-        let pool = ThreadPool::new(sender, first, settings.sync_workers);
+        let pool = ThreadPool::new(sender.clone(), first, settings.sync_workers);
         let threads = vec![Lane::new(pool.pool() as Arc<dyn Runner>, settings.sync_workers)];
-        let config = settings.config()?;
         let host = HostPort::new(settings.own_commands.clone());
         let lamport = LamportClock::at(settings.clock);
         let revoked = Arc::<Mutex<Vec<String>>>::default();
         let start = Start {
             settings,
             config,
-            transport,
+            transport: Arc::from(transport),
             loops,
             threads,
-            events: receiver,
+            events: (sender, receiver),
+            native,
             host: host.port(),
             lamport: lamport.clone(),
             revoked: Arc::clone(&revoked),
@@ -278,7 +284,8 @@ async fn work(
     outbox: &Mutex<Option<Outbox>>,
     phases: &UnixStream,
 ) -> Result<i32, String> {
-    let Start { settings, config, transport, loops, threads, events, host, lamport, revoked } = start;
+    let Start { settings, config, transport, mut loops, mut threads, events, native, host, lamport, revoked } =
+        start;
     shutdown.on_signals().map_err(|error| format!("cannot install signal handlers: {error}"))?;
     let announced =
         tokio::spawn(announce(shutdown.clone(), phases.try_clone().map_err(|error| error.to_string())?));
@@ -286,20 +293,32 @@ async fn work(
     if settings.purge {
         purge(&config.queues, &*transport).await?;
     }
-    let mut builder = Worker::builder(config, transport)
+    let hosts = native.as_ref().map(|native| native.hosts(Arc::clone(&host)));
+    let mut builder = Worker::builder(config, Arc::clone(&transport))
         .shutdown(shutdown.clone())
-        .host(host)
+        .host(hosts.clone().map_or(host, |hosts| hosts as Arc<dyn Host>))
         .lamport(lamport)
         .revoked(&settings.revoked);
+    let mut backend = None;
     if let Some(url) = &settings.result_backend {
         match results::open(url, &settings, &shutdown).await? {
-            Some(results) => builder = builder.results(results),
+            Some(results) => {
+                backend = Some(Arc::clone(&results));
+                builder = builder.results(results);
+            }
             None => return Ok(Exit::Warm.code()),
         }
     }
     let worker = builder.build();
     *lock(outbox) = Some(worker.outbox());
-    let ended = worker.run(loops, threads, events).await;
+    let (sender, receiver) = events;
+    if let (Some(native), Some(hosts)) = (&native, &hosts) {
+        native.connect(hosts, worker.outbox(), backend, transport);
+        (loops, threads) = native
+            .lanes((loops, threads), sender)
+            .map_err(|error| format!("cannot start the loops of Rust tasks: {error}"))?;
+    }
+    let ended = worker.run(loops, threads, receiver).await;
     announced.abort();
     let ended = ended.map_err(|error| error.to_string())?;
     *lock(&revoked) = ended.revoked;

@@ -9,6 +9,8 @@
 //! | `celery-interrupter` | while it interrupts | soft and hard limits of `def` tasks: `interrupter` |
 //! | `celery-host-N` | while it answers | control commands, and tasks that ended before their end: `host` |
 //!
+//! A crate that uses this one makes an extension module of its own, with Rust tasks beside Python's: [`engine!`].
+//!
 //! Architecture invariant: no thread of the tokio runtime ever attaches to Python, so none ever waits for the GIL.
 
 mod decode_body;
@@ -19,6 +21,7 @@ mod interrupter;
 mod job;
 mod json;
 mod loop_port;
+mod native;
 mod outcome;
 mod publish;
 mod results;
@@ -26,6 +29,8 @@ mod settings;
 mod sink;
 mod thread_pool;
 
+pub use native::module;
+pub use pyo3;
 use pyo3::prelude::*;
 
 /// The extension module `celery_oxide._engine`.

@@ -1,5 +1,6 @@
 //! What Python says of the app and the command line, as one JSON object (`celery_oxide._settings.collect`).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -183,7 +184,8 @@ impl Settings {
         })
     }
 
-    pub(crate) fn banner(&self, transport: String) -> Banner {
+    /// `native` are the names of the Rust tasks.
+    pub(crate) fn banner(&self, transport: String, native: HashSet<String>) -> Banner {
         let queues = self.queues.iter().map(|queue| QueueLine {
             name: queue.name.clone(),
             exchange: queue.exchange.clone(),
@@ -191,8 +193,16 @@ impl Settings {
             routing_key: queue.routing_key.clone(),
         });
         let tasks = self.tasks.iter().filter(|task| !task.name.starts_with("celery."));
-        let tasks =
-            tasks.map(|task| TaskLine { name: task.name.clone(), kind: task.kind().as_str().to_owned() });
+        let tasks = tasks.filter(|task| !native.contains(&task.name));
+        let mut tasks: Vec<_> = tasks
+            .map(|task| TaskLine { name: task.name.clone(), kind: task.kind().as_str().to_owned() })
+            .collect();
+        if !native.is_empty() {
+            tasks.extend(
+                native.iter().map(|name| TaskLine { name: name.clone(), kind: String::from("rust") }),
+            );
+            tasks.sort_by(|one, other| one.name.cmp(&other.name));
+        }
         Banner {
             hostname: self.hostname.clone(),
             versions: self.versions.clone(),
@@ -203,7 +213,7 @@ impl Settings {
             loop_concurrency: self.loop_concurrency,
             sync_workers: self.sync_workers,
             queues: queues.collect(),
-            tasks: tasks.collect(),
+            tasks,
         }
     }
 }

@@ -54,6 +54,7 @@ const BELOW: [(&str, &[&str]); 17] = [
             "celery-scheduler",
             "celery-executor",
             "celery-worker",
+            "celery-native",
             "worker-cli",
         ],
     ),
