@@ -4,6 +4,7 @@ mod arguments;
 mod builtin;
 mod cancellation;
 mod definition;
+mod embed;
 mod error;
 mod exception;
 mod extract;

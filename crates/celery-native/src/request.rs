@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::cancellation::{Cancellation, Cancelled};
+use crate::embed::Embed;
 use crate::{Exception, TaskError};
 
 /// The call that a task carries out. Cheap to clone.
@@ -198,6 +199,32 @@ impl Request {
         };
         self.children().extend(sent.children);
         sent.result.ok_or_else(nothing)
+    }
+
+    /// Adds a task, a chain, a group or a chord to the chord that this task is a part of: the body waits for it too
+    /// (`celery/app/task.py: Task.add_to_chord`).
+    ///
+    /// # Errors
+    ///
+    /// A `ValueError` when the task is no part of a chord, and what [`send`](Self::send) gives.
+    pub async fn add_to_chord(&self, call: impl Sendable) -> Result<ResultTree, TaskError> {
+        let headers = self.headers();
+        let chord = Embed::of(self)?.signatures("chord")?.pop();
+        let (Some(group), Some(chord)) = (&headers.group, chord) else {
+            let text = "Current task is not member of any chord";
+            return Err(Exception::new("builtins", "ValueError", text).into());
+        };
+        let mut signature = call.into_signature();
+        let options = signature.options_mut();
+        options.set("group_id", &**group);
+        if let Some(index) = headers.group_index {
+            options.set("group_index", Value::from(index));
+        }
+        options.set("chord", chord);
+        options.set("root_id", self.root_id());
+        let nobody = || TaskError::msg("the task does not run in a worker");
+        self.0.sender.as_ref().ok_or_else(nobody)?.add_to_chord(group).await?;
+        Ok(self.send(signature).await?)
     }
 
     /// Has the task told that it is to end: for [runners](celery_executor::Runner), when its job is interrupted.

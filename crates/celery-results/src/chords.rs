@@ -16,6 +16,16 @@ pub trait ChordStore: Send + Sync + std::fmt::Debug {
     /// whoever gave the part, also when it is given again with the same token.
     async fn count_parts(&self, parts: &[ChordPart]) -> Vec<Result<ChordProgress>>;
 
+    /// Makes a chord one part larger, before that part is sent (`RedisBackend.add_to_chord`).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`](crate::Error::Unsupported) where nobody can.
+    async fn add_to_chord(&self, group_id: &str) -> Result<()> {
+        let _ = group_id;
+        Err(crate::Error::Unsupported("add to a chord"))
+    }
+
     /// What the parts of a complete chord have left.
     async fn chord_members(&self, group_id: &str) -> Result<ChordMembers>;
 

@@ -48,6 +48,9 @@ pub enum Error {
         /// The store's own words.
         reason: String,
     },
+    /// This kind of store cannot do that. Permanent.
+    #[error("this result backend cannot {0}")]
+    Unsupported(&'static str),
 }
 
 impl Error {

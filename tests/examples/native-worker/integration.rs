@@ -41,6 +41,8 @@ pub(crate) fn tasks() -> Tasks {
         .task(named("replace_with_empty_chain"), replace_with_empty_chain)
         .task(named("replace_with_chain_which_contains_a_group"), replace_with_chain_which_contains_a_group)
         .add(task(named("add_to_all"), add_to_all).parameters(["nums", "val"]))
+        .add(task(named("add_to_all_to_chord"), add_to_all_to_chord).parameters(["nums", "val"]))
+        .add(task(named("add_chord_to_chord"), add_chord_to_chord).parameters(["nums", "val"]))
         .add(
             task(named("print_unicode"), print_unicode)
                 .parameters(["log_message", "print_message"])
@@ -253,6 +255,25 @@ async fn replace_with_chain_which_contains_a_group() -> Result<(), TaskError> {
 
 async fn add_to_all(Args((nums, val)): Args<(Vec<Value>, Value)>) -> Result<(), TaskError> {
     Err(TaskError::replace(group(nums.into_iter().map(|num| sig("add").args((num, val.clone()))))))
+}
+
+async fn add_to_all_to_chord(
+    request: Request,
+    Args((nums, val)): Args<(Vec<Value>, Value)>,
+) -> Result<i64, TaskError> {
+    for num in nums {
+        request.add_to_chord(sig("add").args((num, val.clone()))).await?;
+    }
+    Ok(0)
+}
+
+async fn add_chord_to_chord(
+    request: Request,
+    Args((nums, val)): Args<(Vec<Value>, Value)>,
+) -> Result<i64, TaskError> {
+    let subtasks = group(nums.into_iter().map(|num| sig("add").args((num, val.clone()))));
+    request.add_to_chord(chain([subtasks, sig("tsum")])).await?;
+    Ok(0)
 }
 
 async fn print_unicode(Args((log, print)): Args<(String, String)>) -> Result<(), TaskError> {

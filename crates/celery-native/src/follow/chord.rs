@@ -127,6 +127,12 @@ impl NativeHost {
         text: &str,
         original: Option<ExceptionInfo>,
     ) {
+        // As upstream's, which stores the body with the children of the task that broke the chord: its error links.
+        let mut children = Vec::new();
+        let with = |mut fate: Fate, children: &[ResultTree]| {
+            fate.children = (!children.is_empty()).then(|| ResultTree::encode_list(children));
+            fate
+        };
         let fate = Fate::chord_error(text);
         if body.task() == "celery.group" {
             let own = original.map_or_else(|| fate.clone(), Fate::failed);
@@ -138,8 +144,8 @@ impl NativeHost {
                         errbacks.push(errback.clone());
                     }
                 }
-                self.send_errbacks(cause, &member.id, &member.id, errbacks).await;
-                self.store(&member, &own).await;
+                children.extend(self.send_errbacks(cause, &member.id, &member.id, errbacks).await);
+                self.store(&member, &with(own.clone(), &children)).await;
             }
         } else {
             let mut body = body.clone();
@@ -148,8 +154,8 @@ impl NativeHost {
             }
             if let Some(member) = Member::of_signature(&body) {
                 let errbacks = body.options().signatures("link_error").to_vec();
-                self.send_errbacks(cause, &member.id, &member.id, errbacks).await;
-                self.store(&member, &fate).await;
+                children.extend(self.send_errbacks(cause, &member.id, &member.id, errbacks).await);
+                self.store(&member, &with(fate.clone(), &children)).await;
             }
         }
         self.fail_chain(cause, body.options().signatures("chain"), &fate, true).await;

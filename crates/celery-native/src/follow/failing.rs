@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use celery_protocol::canvas::{Options, Signature, group};
+use celery_protocol::result::ResultTree;
 use celery_protocol::{ResultMeta, State, StoredMeta, Value};
 use celery_results::StoreResult;
 use celery_worker::Parent;
@@ -69,22 +70,26 @@ impl NativeHost {
     }
 
     /// Sends the error links of the task `id`, as a worker does that does not know them: they are called with its id
-    /// (`Backend._call_task_errbacks`).
+    /// (`Backend._call_task_errbacks`). Gives what the task in whose name it is done has as children for them.
     pub(super) async fn send_errbacks(
         &self,
         cause: Cause<'_>,
         id: &str,
         root: &str,
         errbacks: Vec<Signature>,
-    ) {
-        let Some(sender) = self.sender().filter(|_| !errbacks.is_empty()) else { return };
+    ) -> Vec<ResultTree> {
+        let Some(sender) = self.sender().filter(|_| !errbacks.is_empty()) else { return Vec::new() };
         let mut options = Options::default();
         options.set("parent_id", id);
         options.set("root_id", root);
         let parent = Parent::new(cause.headers, cause.priority);
         let sent = sender.send(cause.job, parent, &group(errbacks), &[Value::from(id)], options).await;
-        if let Err(error) = sent {
-            tracing::error!("Cannot send the error links of {id}: {error}");
+        match sent {
+            Ok(sent) => sent.children,
+            Err(error) => {
+                tracing::error!("Cannot send the error links of {id}: {error}");
+                Vec::new()
+            }
         }
     }
 }

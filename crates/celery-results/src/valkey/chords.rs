@@ -64,6 +64,12 @@ impl ChordStore for Valkey {
         join_all(parts.iter().map(|part| self.count(part))).await
     }
 
+    async fn add_to_chord(&self, group_id: &str) -> Result<()> {
+        let key = self.chord(group_id).added;
+        let _: Value = self.connection.client().incr(key).await.map_err(|error| self.error(&error))?;
+        Ok(())
+    }
+
     async fn chord_members(&self, group_id: &str) -> Result<ChordMembers> {
         let keys = self.chord(group_id);
         let client = self.connection.client();

@@ -143,6 +143,16 @@ impl Sender {
         Ok(self.carry_out(job, planned.map_err(failed)?).await?.children)
     }
 
+    /// Makes a chord of which a task here is a part one part larger.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::NoResults`] without a result backend, and what the backend says.
+    pub async fn add_to_chord(&self, group_id: &str) -> Result<(), SendError> {
+        let results = self.results.as_ref().ok_or(SendError::NoResults)?;
+        Ok(results.add_to_chord(group_id).await?)
+    }
+
     /// The moment now as results say it.
     pub fn date_done(&self) -> String {
         self.follower().local(self.clock.now())
