@@ -36,6 +36,10 @@ pub trait ChordStore: Send + Sync + std::fmt::Debug {
     /// held until now.
     async fn end_chord(&self, group_id: &str, token: &str, seconds: u64) -> Result<bool>;
 
+    /// Forgets how many parts a chord had that has failed: a part that comes again does not fail it again. What the parts
+    /// left stays there, to be looked at until it expires.
+    async fn break_chord(&self, group_id: &str) -> Result<()>;
+
     /// Lets somebody else complete the chord.
     async fn release_claim(&self, group_id: &str, token: &str) -> Result<()>;
 }

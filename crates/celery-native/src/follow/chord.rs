@@ -23,17 +23,19 @@ struct Broken {
     text: String,
     /// What the part failed with that broke it.
     original: Option<ExceptionInfo>,
+    /// Whether what the parts left is forgotten: they gave what they should, and the body could not be sent.
+    forgotten: bool,
 }
 
 impl Broken {
     fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), original: None }
+        Self { text: text.into(), original: None, forgotten: false }
     }
 
     fn by_part(id: &str, result: &str) -> Self {
         let original = ExceptionInfo::decode(result).ok();
         let shown = original.as_ref().map_or_else(|| result.to_owned(), repr);
-        Self { text: format!("Dependency {id} raised {shown}"), original }
+        Self { original, ..Self::new(format!("Dependency {id} raised {shown}")) }
     }
 }
 
@@ -64,6 +66,10 @@ impl NativeHost {
             if let Err(broken) = self.complete(cause, group, &token, body, &**results).await {
                 tracing::error!("Chord '{group}' raised: ChordError({:?})", broken.text);
                 self.fail_body(cause, body, &broken.text, broken.original).await;
+                if !broken.forgotten {
+                    persist("forget the size of a chord", || results.break_chord(group)).await;
+                    return;
+                }
             }
             let done = ChordExpiry::done(known.chord_claim);
             persist("end a chord", || results.end_chord(group, &token, done)).await;
@@ -95,7 +101,8 @@ impl NativeHost {
         let parent = Parent::new(cause.headers, cause.priority);
         // Published at once: the chord is forgotten when the broker has its body.
         let sent = sender.send(None, parent, body, &[values], Options::default()).await;
-        sent.map(drop).map_err(|error| Broken::new(format!("Callback error: {error}")))
+        let unsent = |error| Broken { forgotten: true, ..Broken::new(format!("Callback error: {error}")) };
+        sent.map(drop).map_err(unsent)
     }
 
     /// The results of a header that has groups in it, in their shape (`celery/result.py: GroupResult.join`).

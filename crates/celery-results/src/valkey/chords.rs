@@ -99,6 +99,11 @@ impl ChordStore for Valkey {
         self.end(group_id, token, seconds.max(1)).await
     }
 
+    async fn break_chord(&self, group_id: &str) -> Result<()> {
+        let size = self.chord(group_id).size;
+        self.connection.client().del(size).await.map_err(|error| self.error(&error))
+    }
+
     async fn release_claim(&self, group_id: &str, token: &str) -> Result<()> {
         self.end(group_id, token, 0).await.map(|_| ())
     }
