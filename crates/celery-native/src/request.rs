@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use celery_client::Sendable;
-use celery_executor::{Interrupt, JobId, Limits};
+use celery_executor::{Interrupt, JobId, Kind, Limits};
 use celery_protocol::canvas::Options;
 use celery_protocol::result::ResultTree;
 use celery_protocol::{DeliveryInfo, Message, TaskHeaders, Value, from_value};
@@ -13,9 +13,11 @@ use celery_worker::{Parent, SendError, Sender};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
+use crate::arguments::Arguments;
 use crate::cancellation::{Cancellation, Cancelled};
 use crate::embed::Embed;
-use crate::{Exception, TaskError};
+use crate::run::block_on;
+use crate::{Exception, TaskError, TaskRequest, TaskTable};
 
 /// The call that a task carries out. Cheap to clone.
 ///
@@ -38,6 +40,8 @@ struct Inner {
     started: Instant,
     cancellation: Cancellation,
     sender: Option<Arc<Sender>>,
+    /// The tasks of the worker.
+    table: Arc<TaskTable>,
     children: Mutex<Vec<ResultTree>>,
 }
 
@@ -48,6 +52,7 @@ impl Request {
         message: Arc<Message>,
         limits: Limits,
         sender: Option<Arc<Sender>>,
+        table: Arc<TaskTable>,
     ) -> Self {
         Self(Arc::new(Inner {
             job,
@@ -58,6 +63,7 @@ impl Request {
             started: Instant::now(),
             cancellation: Cancellation::default(),
             sender,
+            table,
             children: Mutex::default(),
         }))
     }
@@ -233,6 +239,20 @@ impl Request {
             Interrupt::Soft(_) => Cancelled::SoftLimit,
             Interrupt::Abandon | Interrupt::Terminate => Cancelled::Abandoned,
         });
+    }
+
+    /// Calls another task of this worker as a part of this one, as a function (`task(*args)` in Python).
+    pub(crate) async fn call_here(&self, name: &str, args: Vec<Value>) -> Result<Value, TaskError> {
+        let unknown = || Exception::new("celery.exceptions", "NotRegistered", name);
+        let entry = self.0.table.entry(name).ok_or_else(unknown)?;
+        let arguments = Arguments::Values(args, Vec::new());
+        let running =
+            entry.service.run(TaskRequest::new(self.clone(), arguments, Arc::clone(&entry.signature)));
+        let response = match entry.kind {
+            Kind::Async => running.await?,
+            Kind::Sync => tokio::task::spawn_blocking(move || block_on(running)).await??,
+        };
+        Ok(response.into_value())
     }
 
     pub(crate) fn job(&self) -> JobId {

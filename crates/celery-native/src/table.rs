@@ -50,6 +50,10 @@ impl TaskTable {
         &self.entries
     }
 
+    pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| &*entry.name == name)
+    }
+
     pub(crate) fn connect(&self, sender: Arc<Sender>) {
         // There is one worker for each table.
         let _ = self.sender.set(sender);
@@ -61,8 +65,9 @@ impl TaskTable {
         let entry = self.entries.get(job.task as usize);
         let name = entry.map_or_else(|| Arc::from("?"), |entry| Arc::clone(&entry.name));
         let sender = self.sender.get().cloned();
-        let request = Request::new(job.id, name, Arc::clone(&job.message), job.limits, sender);
         let table = Arc::clone(self);
+        let message = Arc::clone(&job.message);
+        let request = Request::new(job.id, name, message, job.limits, sender, Arc::clone(self));
         let run = {
             let request = request.clone();
             async move { table.run(&job, request).await }

@@ -134,6 +134,10 @@ impl TaskResponse {
         Ok(Self { value: to_value(value)? })
     }
 
+    pub(crate) fn into_value(self) -> Value {
+        self.value
+    }
+
     /// The value as Python will see it.
     pub fn value(&self) -> &Value {
         &self.value

@@ -228,14 +228,11 @@ impl WorkerBuilder {
     /// [`Error`] says what is missing or was registered wrongly.
     pub fn build(mut self) -> Result<Worker, Error> {
         let broker = self.broker.take().ok_or(Error::NoBroker)?;
-        let mut tasks = std::mem::take(&mut self.tasks);
+        let tasks = std::mem::take(&mut self.tasks);
         if tasks.names().next().is_none() {
             return Err(Error::NoTasks);
         }
-        if !tasks.names().any(|name| name == builtin::ACCUMULATE) {
-            tasks = tasks.add(builtin::accumulate());
-        }
-        let mounted = tasks.mount(self.limits, self.hooks)?;
+        let mounted = builtin::with_builtins(tasks).mount(self.limits, self.hooks)?;
         if self.queues.is_empty() {
             self.queues.push(Queue::named("celery"));
         }

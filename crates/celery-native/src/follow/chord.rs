@@ -144,9 +144,10 @@ impl NativeHost {
         if body.task() == "celery.group" {
             let own = original.map_or_else(|| fate.clone(), Fate::failed);
             for task in body.tasks() {
+                let (task, linked) = result_errbacks(task);
                 let Some(member) = Member::of_signature(task) else { continue };
-                let mut errbacks = task.options().signatures("link_error").to_vec();
-                for errback in body.options().signatures("link_error") {
+                let mut errbacks = Vec::new();
+                for errback in linked.iter().chain(body.options().signatures("link_error")) {
                     if !errbacks.contains(errback) {
                         errbacks.push(errback.clone());
                     }
@@ -167,6 +168,21 @@ impl NativeHost {
         }
         self.fail_chain(cause, body.options().signatures("chain"), &fate, true).await;
     }
+}
+
+/// What has the result of `signature`, and the error links of that result (`celery/backends/base.py: _result_errbacks`):
+/// of a chord its body, and those of both.
+fn result_errbacks(signature: &Signature) -> (&Signature, Vec<Signature>) {
+    let (mut signature, mut errbacks) = (signature, Vec::new());
+    while let Some(body) = signature.body() {
+        errbacks.extend_from_slice(signature.options().signatures("link_error"));
+        signature = body;
+    }
+    errbacks.extend_from_slice(signature.options().signatures("link_error"));
+    if signature.task() == "celery.group" {
+        errbacks.extend(signature.tasks().iter().flat_map(|task| result_errbacks(task).1));
+    }
+    (signature, errbacks)
 }
 
 /// The results of the parts of a chord, in their order (`RedisBackend._unpack_chord_result`).

@@ -14,7 +14,7 @@ impl Wake for Parked {
 }
 
 /// Runs a future to its end on this thread. Unlike with a runtime's own, what is called in it may block on a runtime.
-pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let waker = Arc::new(Parked(thread::current())).into();
     let mut context = Context::from_waker(&waker);

@@ -5,4 +5,5 @@ mod executor;
 mod loops;
 mod threads;
 
+pub(crate) use block_on::block_on;
 pub use executor::{Executor, Lanes, TokioExecutor};
