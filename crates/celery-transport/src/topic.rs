@@ -1,4 +1,15 @@
-//! Routing keys of topic exchanges.
+//! Which routing keys a binding takes.
+
+/// Whether a binding to an exchange of that type, with the key `binding`, takes a message with `routing_key`.
+///
+/// Source: `kombu/transport/virtual/exchange.py: DirectExchange`, `TopicExchange`, `FanoutExchange`.
+pub(crate) fn binding_takes(exchange_type: &str, binding: &str, routing_key: &str) -> bool {
+    match exchange_type {
+        "fanout" => true,
+        "topic" => topic_matches(binding, routing_key),
+        _ => binding == routing_key,
+    }
+}
 
 /// Whether a topic binding with the key `binding` takes a message with `routing_key`. `*` is one word, `#` any text, and
 /// the dots around them must be there.

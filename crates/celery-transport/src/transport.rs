@@ -10,10 +10,12 @@ use crate::{
     own_queue::{OwnQueue, OwnSubscription},
 };
 
+/// How many messages are taken at once to be thrown away.
+const PURGED_AT_ONCE: usize = 256;
+
 /// A broker. Cheap to make: nothing is connected before a consumer or a publisher is opened.
 ///
-/// A transport of your own needs [`consume`](Self::consume), [`publisher`](Self::publisher) and [`purge`](Self::purge);
-/// the others stand on those. The feature `contract` has the tests that it should pass, and
+/// A transport of your own needs [`consume`](Self::consume) and [`publisher`](Self::publisher); the others stand on those. The feature `contract` has the tests that it should pass, and
 /// `examples/own_transport` one of less than 150 lines.
 #[async_trait]
 pub trait Transport: Send + Sync + std::fmt::Debug {
@@ -54,7 +56,23 @@ pub trait Transport: Send + Sync + std::fmt::Debug {
     }
 
     /// Empties `queue` and returns how many messages were in it (`celery purge`).
-    async fn purge(&self, queue: &Queue) -> Result<u64>;
+    ///
+    /// A transport that has nothing of its own for it fetches and acknowledges until nothing is there.
+    async fn purge(&self, queue: &Queue) -> Result<u64> {
+        let (mut consumer, acknowledger) = self.consume(std::slice::from_ref(queue)).await?;
+        let mut count = 0;
+        loop {
+            let deliveries = consumer.fetch(PURGED_AT_ONCE).await?;
+            if deliveries.is_empty() {
+                break;
+            }
+            count += deliveries.len() as u64;
+            let acks: Vec<_> = deliveries.into_iter().map(|delivery| Settlement::Ack(delivery.tag)).collect();
+            acknowledger.settle(&acks).await?;
+        }
+        acknowledger.close().await?;
+        Ok(count)
+    }
 }
 
 /// The fetching half of a consumer. One task owns it.
@@ -99,7 +117,7 @@ pub trait Acknowledger: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// What this consumer has done. Cheap: nobody is asked.
+    /// What this consumer has done. Cheap: nobody is asked. One that does not count says nothing but zeros.
     fn statistics(&self) -> Statistics {
         Statistics::default()
     }
@@ -156,6 +174,14 @@ impl Publication {
             message,
             broker: 0,
         }
+    }
+
+    /// The message as whoever consumes it is to see it: with the exchange and the routing key that it was sent with.
+    pub fn addressed(&self) -> Message {
+        let mut message = self.message.clone();
+        message.properties.delivery_info.exchange.clone_from(&self.exchange);
+        message.properties.delivery_info.routing_key.clone_from(&self.routing_key);
+        message
     }
 
     /// Says which of several brokers it goes to: the one whose command it answers.

@@ -16,7 +16,7 @@ use std::{
 use celery_protocol::Message;
 use tokio::sync::{Notify, broadcast};
 
-use crate::{Binding, PriorityOrder, Publication, Queue, topic::topic_matches};
+use crate::{Binding, PriorityOrder, Publication, Queue, topic::binding_takes};
 
 /// How many broadcasts may wait for a listener; past that the earliest are lost to it.
 const HEARD: usize = 1024;
@@ -245,7 +245,8 @@ impl State {
         let Some(exchange) = self.exchanges.get_mut(&publication.exchange) else { return 0 };
         let listeners = exchange.listeners.as_ref();
         let heard = listeners.map_or(0, |told| told.send(Arc::new(publication.clone())).unwrap_or(0));
-        let wanted = exchange.bindings.iter().filter(|bound| bound.wants(key));
+        let wanted = exchange.bindings.iter();
+        let wanted = wanted.filter(|bound| binding_takes(&bound.kind, &bound.key, key));
         let mut queues: Vec<_> = wanted.map(|bound| Arc::clone(&bound.queue)).collect();
         // A message that several bindings of a queue match comes once.
         queues.sort();
@@ -257,23 +258,10 @@ impl State {
     }
 
     fn put(&mut self, queue: &Arc<str>, publication: &Publication) {
-        let mut message = publication.message.clone();
-        let info = &mut message.properties.delivery_info;
-        info.exchange.clone_from(&publication.exchange);
-        info.routing_key.clone_from(&publication.routing_key);
+        let message = publication.addressed();
         let place = (message.properties.priority.unwrap_or(0), self.next());
         self.entries += 1;
         self.queues.entry(Arc::clone(queue)).or_default().insert(place, message);
-    }
-}
-
-impl Bound {
-    fn wants(&self, key: &str) -> bool {
-        match self.kind.as_str() {
-            "fanout" => true,
-            "topic" => topic_matches(&self.key, key),
-            _ => self.key == key,
-        }
     }
 }
 

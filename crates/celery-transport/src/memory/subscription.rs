@@ -39,11 +39,7 @@ impl Subscription for MemorySubscription {
         loop {
             match self.channel.recv().await {
                 Ok(heard) if self.wants(&heard.routing_key) => {
-                    let mut message = heard.message.clone();
-                    let info = &mut message.properties.delivery_info;
-                    info.exchange.clone_from(&heard.exchange);
-                    info.routing_key.clone_from(&heard.routing_key);
-                    return Ok(Broadcast::new(&*heard.routing_key, Ok(message)));
+                    return Ok(Broadcast::new(&*heard.routing_key, Ok(heard.addressed())));
                 }
                 Ok(_) => {}
                 Err(RecvError::Lagged(count)) => {
