@@ -1,10 +1,14 @@
 //! Making a client.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use celery_protocol::{canvas::Encoding, serializer::Serializer};
-use celery_results::connect_backend;
-use celery_transport::ConnectOptions;
+use celery_results::{ResultBackend, ResultStore, connect_backend};
+use celery_transport::{ConnectOptions, Transport};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -14,12 +18,27 @@ use crate::{
     publish::{Pump, RetryPolicy},
 };
 
-/// Says how a [`Client`] is to be. From [`Client::builder`].
+/// Where messages go.
+#[derive(Clone)]
+enum Broker {
+    Url(String),
+    Given(Arc<dyn Transport>),
+}
+
+/// Where results are kept.
+#[derive(Clone)]
+enum Results {
+    Url(String),
+    Given(Arc<dyn ResultBackend>),
+    None,
+}
+
+/// Says how a [`Client`] is to be. From [`Client::builder`] and [`Client::over`].
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `connect`"]
 pub struct Builder {
-    broker: String,
-    results: Option<String>,
+    broker: Broker,
+    results: Results,
     use_ssl: Option<Value>,
     failover_strategy: Option<String>,
     broker_options: Map<String, Value>,
@@ -30,16 +49,29 @@ pub struct Builder {
     compression: Option<String>,
     result_expires: Option<Duration>,
     retry: RetryPolicy,
+    now: Now,
 }
 
+/// Tells the time.
+pub(crate) type Now = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
 impl Builder {
-    pub(crate) fn new(broker: impl Into<String>) -> Self {
+    pub(crate) fn at(broker: impl Into<String>) -> Self {
         let broker = broker.into();
         // Of several brokers the first keeps the results, unless it is said who does. Sentinels are one server.
         let first = broker.split(';').next().filter(|_| !broker.starts_with("sentinel"));
+        let results = Results::Url(first.unwrap_or(&broker).to_owned());
+        Self::new(Broker::Url(broker), results)
+    }
+
+    pub(crate) fn over(transport: Arc<dyn Transport>) -> Self {
+        Self::new(Broker::Given(transport), Results::None)
+    }
+
+    fn new(broker: Broker, results: Results) -> Self {
         Self {
-            results: Some(first.unwrap_or(&broker).to_owned()),
             broker,
+            results,
             use_ssl: None,
             failover_strategy: None,
             broker_options: Map::new(),
@@ -50,18 +82,25 @@ impl Builder {
             compression: None,
             result_expires: Some(Duration::from_secs(86_400)),
             retry: RetryPolicy::default(),
+            now: Arc::new(SystemTime::now),
         }
     }
 
     /// The URL of the result backend (`result_backend`), when it is not that of the broker.
     pub fn results(mut self, url: impl Into<String>) -> Self {
-        self.results = Some(url.into());
+        self.results = Results::Url(url.into());
+        self
+    }
+
+    /// A result backend of any kind, instead of one by URL.
+    pub fn result_backend(mut self, backend: impl Into<Arc<dyn ResultBackend>>) -> Self {
+        self.results = Results::Given(backend.into());
         self
     }
 
     /// Connects to no result backend: tasks are sent and forgotten.
     pub fn without_results(mut self) -> Self {
-        self.results = None;
+        self.results = Results::None;
         self
     }
 
@@ -128,6 +167,12 @@ impl Builder {
         self
     }
 
+    /// What countdowns and expiries count from, instead of the system's clock: for tests.
+    pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.now = Arc::new(now);
+        self
+    }
+
     /// Connects to the broker and the result backend.
     ///
     /// # Errors
@@ -135,30 +180,37 @@ impl Builder {
     /// [`Error::Broker`](crate::Error::Broker) and [`Error::Results`](crate::Error::Results) for a URL or an option that
     /// cannot be used, and at once when a server is not there.
     pub async fn connect(self) -> Result<Client> {
-        let options = ConnectOptions::new(self.broker_options, &*self.name)
-            .with_use_ssl(self.use_ssl.clone())
-            .with_failover_strategy(self.failover_strategy);
-        let transport = celery_transport::connect(&self.broker, &options)?;
+        let transport = match self.broker {
+            Broker::Given(transport) => transport,
+            Broker::Url(url) => {
+                let options = ConnectOptions::new(self.broker_options, &*self.name)
+                    .with_use_ssl(self.use_ssl.clone())
+                    .with_failover_strategy(self.failover_strategy);
+                Arc::from(celery_transport::connect(&url, &options)?)
+            }
+        };
         let publisher = transport.publisher().await?;
-        let results = match &self.results {
-            Some(url) => {
+        let results = match self.results {
+            Results::Given(backend) => Some(backend),
+            Results::Url(url) => {
                 let options = celery_results::ConnectOptions::new(self.result_options, &*self.name)
                     .with_use_ssl(self.use_ssl);
-                Some(connect_backend(url, &options).await?)
+                Some(connect_backend(&url, &options).await?)
             }
-            None => None,
+            Results::None => None,
         };
         let mut encoding = Encoding::json(self.name, Uuid::new_v4().to_string());
         encoding.serializer = self.serializer;
         encoding.compression = self.compression;
         Ok(Client::of(Inner {
-            transport: Arc::from(transport),
+            transport,
             pump: Pump::start(publisher, self.retry),
             results,
             encoding,
             queue: self.queue,
             result_expires: self.result_expires,
             retry: self.retry,
+            now: self.now,
         }))
     }
 }
@@ -167,9 +219,18 @@ impl Builder {
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use celery_transport::valkey::hide_password;
+        let broker = match &self.broker {
+            Broker::Url(url) => hide_password(url),
+            Broker::Given(transport) => transport.as_uri(),
+        };
+        let results = match &self.results {
+            Results::Url(url) => Some(hide_password(url)),
+            Results::Given(backend) => Some(ResultStore::as_uri(&**backend)),
+            Results::None => None,
+        };
         f.debug_struct("Builder")
-            .field("broker", &hide_password(&self.broker))
-            .field("results", &self.results.as_deref().map(hide_password))
+            .field("broker", &broker)
+            .field("results", &results)
             .field("name", &self.name)
             .field("queue", &self.queue)
             .finish_non_exhaustive()

@@ -17,7 +17,7 @@ use celery_results::ResultBackend;
 use celery_transport::{Publication, Transport};
 use uuid::Uuid;
 
-use crate::{Builder, Error, Handle, Result, RetryPolicy, Sendable, publish::Pump};
+use crate::{Builder, Error, Handle, Result, RetryPolicy, Sendable, builder::Now, publish::Pump};
 
 /// Sends tasks and awaits their results. Clones share the connections.
 ///
@@ -35,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) queue: String,
     pub(crate) result_expires: Option<Duration>,
     pub(crate) retry: RetryPolicy,
+    pub(crate) now: Now,
 }
 
 impl Client {
@@ -49,7 +50,13 @@ impl Client {
 
     /// Says more about the client before it connects.
     pub fn builder(broker: impl Into<String>) -> Builder {
-        Builder::new(broker)
+        Builder::at(broker)
+    }
+
+    /// Says more about a client that uses a transport of any kind, as a broker in memory, instead of one by URL. It keeps
+    /// no results unless it is said where: [`Builder::results`], [`Builder::result_backend`].
+    pub fn over(transport: impl Into<Arc<dyn Transport>>) -> Builder {
+        Builder::over(transport.into())
     }
 
     pub(crate) fn of(inner: Inner) -> Self {
@@ -203,7 +210,7 @@ impl Client {
 
     /// The message and where it goes (`celery/app/amqp.py: send_task_message`).
     fn publication(&self, mut call: Call) -> Result<Publication> {
-        settle_times(&mut call, SystemTime::now());
+        settle_times(&mut call, (self.0.now)());
         let message = call.message(&self.0.encoding)?;
         let text = |key| call.options.text(key);
         let queue = text("queue").unwrap_or(&self.0.queue);

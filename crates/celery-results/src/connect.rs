@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Error, Result, ResultBackend, ResultStore,
+    memory::{self, Memory},
     valkey::{self, Valkey},
 };
 
@@ -52,6 +53,9 @@ async fn open(url: &str, options: &ConnectOptions) -> Result<Box<dyn ResultBacke
     if valkey::is_ours(url) {
         // What the driver does not speak it refuses by name.
         return Ok(Box::new(Valkey::connect(url, options).await?));
+    }
+    if memory::is_ours(url) {
+        return Ok(Box::new(Memory::at(url, options)?));
     }
     let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
     Err(Error::Url {

@@ -3,13 +3,22 @@
 //!
 //! | driver | URL | module |
 //! |---|---|---|
+//! | the process itself | `memory://` | [`memory`] |
 //! | Valkey and Redis | `redis://`, `rediss://`, `redis+socket://`, `sentinel://`, the same with `valkey` | [`valkey`] |
 //!
 //! Architecture invariant: no type of a broker library appears in this crate's public API.
 
 mod chords;
 mod connect;
+#[cfg(feature = "contract")]
+#[expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test ends at the first thing that goes wrong"
+)]
+pub mod contract;
 mod error;
+pub mod memory;
 mod reader;
 mod store;
 pub mod valkey;
@@ -20,4 +29,4 @@ pub use connect::{ConnectOptions, connect, connect_backend};
 pub use error::{Error, Result};
 pub use reader::{ResultBackend, ResultReader};
 pub use store::{ResultStore, StoreResult};
-pub use watch::Watch;
+pub use watch::{Watch, Watched};

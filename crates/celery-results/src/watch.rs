@@ -3,19 +3,70 @@
 use std::{any::Any, fmt, sync::Arc};
 
 use bytes::Bytes;
-use tokio::sync::watch::Receiver;
+use tokio::sync::watch::{Receiver, Sender};
 
 use crate::{Error, Result};
 
 /// What is known of a watched task.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Latest {
     /// Nothing was stored yet.
+    #[default]
     Nothing,
     /// The meta that was stored last.
     Meta(Bytes),
     /// The task cannot be watched.
     Failed(Error),
+}
+
+/// A task that is watched: what tells its [`Watch`]es. For result backends.
+#[derive(Debug, Default)]
+pub struct Watched(Sender<Latest>);
+
+impl Watched {
+    /// A task of which nothing is known.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One watch more, at a backend of that URL: it first gives what was told last. `owner` is dropped with it.
+    pub fn watch(&self, url: impl Into<Arc<str>>, owner: impl Any + Send + Sync) -> Watch {
+        Watch::new(self.listen(), url.into(), owner)
+    }
+
+    pub(crate) fn listen(&self) -> Receiver<Latest> {
+        let mut latest = self.0.subscribe();
+        if *latest.borrow() != Latest::Nothing {
+            latest.mark_changed();
+        }
+        latest
+    }
+
+    /// This meta was stored. The same once more is no news.
+    pub fn tell(&self, meta: Bytes) {
+        self.set(Latest::Meta(meta));
+    }
+
+    /// The task cannot be watched.
+    pub fn fail(&self, error: Error) {
+        self.set(Latest::Failed(error));
+    }
+
+    fn set(&self, news: Latest) {
+        self.0.send_if_modified(|latest| {
+            let differs = *latest != news;
+            *latest = news;
+            differs
+        });
+    }
+
+    /// The result is no longer stored: who begins to watch now gets what is stored next.
+    pub fn forget(&self) {
+        self.0.send_if_modified(|latest| {
+            *latest = Latest::Nothing;
+            false
+        });
+    }
 }
 
 /// The metas of one task, from [`ResultReader::watch`](crate::ResultReader::watch). The watch ends when it is dropped.

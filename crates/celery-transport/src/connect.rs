@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::{
     Error, PriorityOrder, Result, Several, Transport,
     amqp::{self, Amqp},
+    memory::{self, Memory},
     valkey::{self, Valkey},
 };
 
@@ -79,6 +80,9 @@ pub fn connect(url: &str, options: &ConnectOptions) -> Result<Box<dyn Transport>
     }
     if amqp::is_ours(url) {
         return Ok(Box::new(Amqp::new(url, options)?));
+    }
+    if memory::is_ours(url) {
+        return Ok(Box::new(Memory::at(url, options)?));
     }
     let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
     Err(Error::Url {

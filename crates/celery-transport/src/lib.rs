@@ -7,6 +7,7 @@
 //! | driver | URL | module |
 //! |---|---|---|
 //! | RabbitMQ | `amqp://`, `pyamqp://` | [`amqp`] |
+//! | the process itself | `memory://` | [`memory`] |
 //! | Valkey and Redis | `redis://`, `rediss://`, `redis+socket://`, `sentinel://`, the same with `valkey` | [`valkey`] |
 //!
 //! Architecture invariant: no type of a broker library appears in this crate's public API.
@@ -27,12 +28,15 @@ mod declaration;
 mod delivery;
 mod error;
 mod mailbox;
+pub mod memory;
+mod own_queue;
 mod parked;
 mod priority;
 mod queue;
 mod several;
 mod statistics;
 mod subscription;
+mod topic;
 mod transport;
 pub mod valkey;
 

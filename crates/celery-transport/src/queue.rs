@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::Declaration;
+use crate::{Declaration, topic::binding_takes};
 
 /// A queue to consume from, with the one binding that Celery declares for it.
 ///
@@ -60,6 +60,21 @@ impl Queue {
     pub fn expiring(mut self, expires: Duration) -> Self {
         self.expires = Some(expires);
         self
+    }
+
+    /// Whether a message to `exchange` with `routing_key` goes into this queue, by its bindings or, through the default
+    /// exchange, by its name: for transports whose broker does not know of bindings.
+    pub fn takes(&self, exchange: &str, routing_key: &str) -> bool {
+        if exchange.is_empty() {
+            return self.name == routing_key;
+        }
+        let by = |of: &str, kind: &str, key: &str| of == exchange && binding_takes(kind, key, routing_key);
+        by(&self.exchange, &self.exchange_type, &self.routing_key)
+            || self
+                .declaration
+                .bindings
+                .iter()
+                .any(|extra| by(&extra.exchange, &extra.exchange_type, &extra.routing_key))
     }
 
     /// Declares it in another way.

@@ -5,9 +5,18 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use celery_protocol::Message;
 
-use crate::{Asker, Binding, Delivery, Parked, Queue, Result, Settlement, Statistics, Subscription};
+use crate::{
+    Asker, Binding, Delivery, Error, Parked, Queue, Result, Settlement, Statistics, Subscription,
+    own_queue::{OwnQueue, OwnSubscription},
+};
+
+/// How many messages are taken at once to be thrown away.
+const PURGED_AT_ONCE: usize = 256;
 
 /// A broker. Cheap to make: nothing is connected before a consumer or a publisher is opened.
+///
+/// A transport of your own needs [`consume`](Self::consume) and [`publisher`](Self::publisher); the others stand on those. The feature `contract` has the tests that it should pass, and
+/// `examples/own_transport` one of less than 150 lines.
 #[async_trait]
 pub trait Transport: Send + Sync + std::fmt::Debug {
     /// The broker URL as shown to people: the password hidden.
@@ -24,16 +33,46 @@ pub trait Transport: Send + Sync + std::fmt::Debug {
     /// Listens to the fanout exchange `exchange`, from when this returns. `patterns` are the routing keys that are wanted,
     /// where `*` and `#` stand for any text: `task.*`, `#`; none for messages without a routing key. A message that
     /// several patterns match may come once for each.
-    async fn subscribe(&self, exchange: &str, patterns: &[&str]) -> Result<Box<dyn Subscription>>;
+    ///
+    /// A transport that has nothing of its own for it consumes from a queue that is bound to the exchange and ends with the
+    /// subscription.
+    async fn subscribe(&self, exchange: &str, patterns: &[&str]) -> Result<Box<dyn Subscription>> {
+        let own = OwnQueue::open(self, OwnQueue::of_listener(exchange)).await?;
+        let patterns = patterns.iter().map(|&pattern| pattern.to_owned()).collect();
+        Ok(Box::new(OwnSubscription { own, patterns }))
+    }
 
     /// Declares `queue`, which is to take replies, and has them told: see [`Mailbox`](crate::Mailbox).
-    async fn asker(&self, queue: &Queue) -> Result<Box<dyn Asker>>;
+    ///
+    /// A transport that has nothing of its own for it consumes from the queue.
+    async fn asker(&self, queue: &Queue) -> Result<Box<dyn Asker>> {
+        Ok(Box::new(OwnQueue::open(self, queue.clone()).await?))
+    }
 
-    /// All bindings of queues to exchanges that the broker knows of, sorted (`celery list bindings`).
-    async fn bindings(&self) -> Result<Vec<Binding>>;
+    /// All bindings of queues to exchanges that the broker knows of, sorted (`celery list bindings`). A broker that does
+    /// not tell refuses.
+    async fn bindings(&self) -> Result<Vec<Binding>> {
+        Err(Error::Refused { url: self.as_uri(), reason: "it does not tell its bindings".to_owned() })
+    }
 
     /// Empties `queue` and returns how many messages were in it (`celery purge`).
-    async fn purge(&self, queue: &Queue) -> Result<u64>;
+    ///
+    /// A transport that has nothing of its own for it fetches and acknowledges until nothing is there.
+    async fn purge(&self, queue: &Queue) -> Result<u64> {
+        let (mut consumer, acknowledger) = self.consume(std::slice::from_ref(queue)).await?;
+        let mut count = 0;
+        loop {
+            let deliveries = consumer.fetch(PURGED_AT_ONCE).await?;
+            if deliveries.is_empty() {
+                break;
+            }
+            count += deliveries.len() as u64;
+            let acks: Vec<_> = deliveries.into_iter().map(|delivery| Settlement::Ack(delivery.tag)).collect();
+            acknowledger.settle(&acks).await?;
+        }
+        acknowledger.close().await?;
+        Ok(count)
+    }
 }
 
 /// The fetching half of a consumer. One task owns it.
@@ -78,7 +117,7 @@ pub trait Acknowledger: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// What this consumer has done. Cheap: nobody is asked.
+    /// What this consumer has done. Cheap: nobody is asked. One that does not count says nothing but zeros.
     fn statistics(&self) -> Statistics {
         Statistics::default()
     }
@@ -135,6 +174,14 @@ impl Publication {
             message,
             broker: 0,
         }
+    }
+
+    /// The message as whoever consumes it is to see it: with the exchange and the routing key that it was sent with.
+    pub fn addressed(&self) -> Message {
+        let mut message = self.message.clone();
+        message.properties.delivery_info.exchange.clone_from(&self.exchange);
+        message.properties.delivery_info.routing_key.clone_from(&self.routing_key);
+        message
     }
 
     /// Says which of several brokers it goes to: the one whose command it answers.

@@ -6,12 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::{
-    Notify,
-    watch::{Receiver, Sender},
-};
+use tokio::sync::{Notify, watch::Receiver};
 
-use crate::{Error, watch::Latest};
+use crate::{Error, Watched, watch::Latest};
 
 /// The watched tasks, by their keys, which are also their channels. Watchers change it, one task of ours
 /// ([`watcher`](super::watcher)) carries the changes to the server.
@@ -38,7 +35,7 @@ struct State {
 struct Task {
     /// Tells it from an earlier one with the same key.
     number: u64,
-    latest: Sender<Latest>,
+    watched: Watched,
     watchers: usize,
     /// How many messages came.
     heard: u64,
@@ -66,14 +63,10 @@ impl Watches {
             fresh.push(Arc::clone(key));
             self.changed.notify_one();
             *next += 1;
-            Task { number: *next, latest: Sender::new(Latest::Nothing), watchers: 0, heard: 0 }
+            Task { number: *next, watched: Watched::new(), watchers: 0, heard: 0 }
         });
         task.watchers += 1;
-        let mut latest = task.latest.subscribe();
-        if *latest.borrow() != Latest::Nothing {
-            latest.mark_changed();
-        }
-        (latest, task.number)
+        (task.watched.listen(), task.number)
     }
 
     /// One watcher less.
@@ -118,14 +111,14 @@ impl Watches {
     pub(super) fn heard(&self, key: &str, meta: Bytes) {
         if let Some(task) = self.lock().tasks.get_mut(key) {
             task.heard += 1;
-            task.tell(Latest::Meta(meta));
+            task.watched.tell(meta);
         }
     }
 
     /// A value was read. Where a message came since the round was taken, that or one that follows it is as new.
     pub(super) fn read(&self, key: &str, heard: u64, meta: Bytes) {
         if let Some(task) = self.lock().tasks.get_mut(key).filter(|task| task.heard == heard) {
-            task.tell(Latest::Meta(meta));
+            task.watched.tell(meta);
         }
     }
 
@@ -134,7 +127,7 @@ impl Watches {
         let mut state = self.lock();
         for (key, _) in keys {
             if let Some(task) = state.tasks.remove(key) {
-                task.tell(Latest::Failed(error.clone()));
+                task.watched.fail(error.clone());
                 state.gone.push(Arc::clone(key));
             }
         }
@@ -143,20 +136,7 @@ impl Watches {
     /// The result is no longer stored: who begins to watch now gets what is stored next.
     pub(super) fn forget(&self, key: &str) {
         if let Some(task) = self.lock().tasks.get(key) {
-            task.latest.send_if_modified(|latest| {
-                *latest = Latest::Nothing;
-                false
-            });
+            task.watched.forget();
         }
-    }
-}
-
-impl Task {
-    fn tell(&self, news: Latest) {
-        self.latest.send_if_modified(|latest| {
-            let differs = *latest != news;
-            *latest = news;
-            differs
-        });
     }
 }

@@ -1,4 +1,4 @@
-//! Groups, chords and forgetting: what stock Celery finds and leaves.
+//! Groups and chords: what stock Celery finds and leaves.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,8 +9,6 @@ use celery_results::{
 use celery_valkey::test_server::Server;
 use fred::prelude::{Client, ClientLike, EventInterface, KeysInterface, PubsubInterface};
 use serde_json::{Value, json};
-
-use crate::support::{connect, day, get, meta};
 
 /// What `set_chord_size('g', 3)` and `GroupResult.save()` of Celery 5.7.0 left for several settings.
 const CAPTURED: &str = include_str!("captured/groups.json");
@@ -69,19 +67,6 @@ async fn groups_and_chords_are_left_as_celery_leaves_them() {
         assert_left(&client, &json!([])).await;
     }
     assert!(cases.as_array().unwrap().len() >= 5);
-}
-
-#[tokio::test]
-async fn many_are_read_and_forgotten_at_once() {
-    let server = Server::start().await;
-    let backend = connect(&server).await;
-    assert_eq!(backend.get(&[]).await.unwrap(), Vec::<Option<Bytes>>::new());
-    backend.forget(&[]).await.unwrap();
-    backend.store(&[day("a", meta("SUCCESS", "1")), day("b", meta("SUCCESS", "2"))]).await.unwrap();
-    let found = backend.get(&["b", "nothing", "a"]).await.unwrap();
-    assert_eq!(found, [Some(meta("SUCCESS", "2")), None, Some(meta("SUCCESS", "1"))]);
-    backend.forget(&["a", "nothing"]).await.unwrap();
-    assert_eq!((get(&backend, "a").await, get(&backend, "b").await.is_some()), (None, true));
 }
 
 #[tokio::test]

@@ -12,25 +12,6 @@ use crate::support::{connect, day, get, meta};
 use celery_valkey::test_server::Server;
 
 #[tokio::test]
-async fn a_success_is_never_overwritten() {
-    let server = Server::start().await;
-    let store = connect(&server).await;
-    assert_eq!(get(&store, "a").await, None);
-    for (status, kept) in
-        [("STARTED", "STARTED"), ("RETRY", "RETRY"), ("SUCCESS", "SUCCESS"), ("FAILURE", "SUCCESS")]
-    {
-        store.store(&[day("a", meta(status, "1"))]).await.unwrap();
-        assert_eq!(get(&store, "a").await, Some(meta(kept, "1")));
-    }
-    // In one batch too, in its order.
-    let batch =
-        [day("b", meta("FAILURE", "1")), day("b", meta("SUCCESS", "2")), day("b", meta("REVOKED", "3"))];
-    store.store(&batch).await.unwrap();
-    store.store(&batch).await.unwrap();
-    assert_eq!(get(&store, "b").await, Some(meta("SUCCESS", "2")));
-}
-
-#[tokio::test]
 async fn a_success_in_another_notation_is_seen() {
     let server = Server::start().await;
     let client = server.client().await;
@@ -113,34 +94,4 @@ async fn the_prefix_goes_before_keys_and_channels() {
     store.store(&[day("a", meta("SUCCESS", "1"))]).await.unwrap();
     assert_eq!(&*messages.recv().await.unwrap().channel, "app_celery-task-meta-a");
     assert_eq!(get(&store, "a").await, Some(meta("SUCCESS", "1")));
-}
-
-#[tokio::test]
-async fn what_is_only_for_tasks_that_have_not_begun_leaves_the_others() {
-    let server = Server::start().await;
-    let store = connect(&server).await;
-    let revoked = meta("REVOKED", "null");
-    for (state, replaced) in [
-        ("PENDING", true),
-        ("RECEIVED", true),
-        ("RETRY", true),
-        ("REJECTED", true),
-        ("STARTED", false),
-        ("PROGRESS", false),
-        ("half way", false),
-        ("SUCCESS", false),
-        ("FAILURE", false),
-        ("REVOKED", false),
-    ] {
-        let before = meta(state, "1");
-        store.store(&[day(state, before.clone())]).await.unwrap();
-        store.store(&[day(state, revoked.clone()).unless_begun()]).await.unwrap();
-        assert_eq!(
-            get(&store, state).await,
-            Some(if replaced { revoked.clone() } else { before }),
-            "{state}"
-        );
-    }
-    store.store(&[day("nothing", revoked.clone()).unless_begun()]).await.unwrap();
-    assert_eq!(get(&store, "nothing").await, Some(revoked));
 }

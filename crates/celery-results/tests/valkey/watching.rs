@@ -1,4 +1,4 @@
-//! Watches: what is stored before, during and after, and across lost connections.
+//! Watches: what they cost, and across lost connections.
 
 use std::time::Duration;
 
@@ -15,14 +15,6 @@ use crate::support::{connect, day, meta, until};
 /// A result in time, or the test fails.
 async fn next(watch: &mut Watch) -> Bytes {
     tokio::time::timeout(Duration::from_secs(20), watch.next()).await.expect("a result").unwrap()
-}
-
-/// Whether nothing comes: what a watcher would be told first of the results of `other` was told.
-async fn is_silent(backend: &Valkey, watch: &mut Watch, other: &str) -> bool {
-    let mut later = backend.watch(other).await.unwrap();
-    backend.store(&[day(other, meta("SUCCESS", "0"))]).await.unwrap();
-    next(&mut later).await;
-    tokio::select! { biased; _ = watch.next() => false, () = std::future::ready(()) => true }
 }
 
 async fn command(client: &Client, words: &[&str]) -> Value {
@@ -44,44 +36,6 @@ async fn calls(client: &Client, name: &str) -> usize {
     let stats = command(client, &["INFO", "commandstats"]).await.into_string().unwrap();
     let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{name}:calls=")));
     line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
-}
-
-#[tokio::test]
-async fn what_was_stored_before_comes_first_and_then_what_is_stored() {
-    let server = Server::start().await;
-    let backend = connect(&server).await;
-    backend.store(&[day("a", meta("STARTED", "1"))]).await.unwrap();
-    let mut watch = backend.watch("a").await.unwrap();
-    assert_eq!(next(&mut watch).await, meta("STARTED", "1"));
-    for result in ["2", "3"] {
-        backend.store(&[day("a", meta("RETRY", result))]).await.unwrap();
-        assert_eq!(next(&mut watch).await, meta("RETRY", result));
-    }
-    // The same again is no news, to this watcher; a second one is told what is known.
-    backend.store(&[day("a", meta("RETRY", "3"))]).await.unwrap();
-    assert!(is_silent(&backend, &mut watch, "other").await);
-    let mut second = backend.watch("a").await.unwrap();
-    assert_eq!(next(&mut second).await, meta("RETRY", "3"));
-    backend.store(&[day("a", meta("SUCCESS", "4"))]).await.unwrap();
-    assert_eq!(next(&mut watch).await, meta("SUCCESS", "4"));
-    assert_eq!(next(&mut second).await, meta("SUCCESS", "4"));
-}
-
-#[tokio::test]
-async fn who_is_slow_gets_the_newest() {
-    let server = Server::start().await;
-    let backend = connect(&server).await;
-    let mut slow = backend.watch("slow").await.unwrap();
-    let mut quick = backend.watch("quick").await.unwrap();
-    let mut batch: Vec<_> = (0..5000).map(|number| day("slow", meta("RETRY", &number.to_string()))).collect();
-    batch.push(day("slow", meta("SUCCESS", "last")));
-    batch.push(day("quick", meta("SUCCESS", "1")));
-    backend.store(&batch).await.unwrap();
-    assert_eq!(next(&mut quick).await, meta("SUCCESS", "1"));
-    let mut newest = next(&mut slow).await;
-    while newest != meta("SUCCESS", "last") {
-        newest = next(&mut slow).await;
-    }
 }
 
 #[tokio::test]
@@ -125,21 +79,6 @@ impl PublishMeta for Client {
         let heard: usize = self.publish(channel, meta).await.unwrap();
         assert_eq!(heard, 1);
     }
-}
-
-#[tokio::test]
-async fn a_forgotten_result_is_not_told_again() {
-    let server = Server::start().await;
-    let backend = connect(&server).await;
-    let mut first = backend.watch("a").await.unwrap();
-    backend.store(&[day("a", meta("SUCCESS", "1"))]).await.unwrap();
-    next(&mut first).await;
-    backend.forget(&["a"]).await.unwrap();
-    let mut second = backend.watch("a").await.unwrap();
-    assert!(is_silent(&backend, &mut second, "other").await);
-    backend.store(&[day("a", meta("FAILURE", "2"))]).await.unwrap();
-    assert_eq!(next(&mut second).await, meta("FAILURE", "2"));
-    assert_eq!(next(&mut first).await, meta("FAILURE", "2"));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What becomes of deliveries.
 
 use super::support::{
-    acks, fetch, is_redelivered, names, nothing_comes, publication, publish, queue, sorted,
+    acks, assert_held, fetch, is_redelivered, names, nothing_comes, publication, publish, queue, sorted,
 };
 use crate::{Settlement, Transport};
 
@@ -39,7 +39,7 @@ pub async fn what_goes_back_comes_again(transport: &dyn Transport) {
     assert!(again.iter().all(is_redelivered));
     assert!(again.iter().all(|delivery| first.iter().all(|earlier| earlier.tag != delivery.tag)));
     acknowledger.settle(&batch).await.unwrap();
-    assert_eq!(acknowledger.statistics().held, 2);
+    assert_held(&*acknowledger, 2);
     acknowledger.settle(&acks(&again)).await.unwrap();
     assert!(nothing_comes(&mut *consumer).await);
 }

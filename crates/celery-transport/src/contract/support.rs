@@ -6,7 +6,7 @@ use celery_protocol::{Message, Properties};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{Consumer, Delivery, Publication, Publisher, Queue, Settlement};
+use crate::{Acknowledger, Consumer, Delivery, Publication, Publisher, Queue, Settlement, Statistics};
 
 /// The longest that anything may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -68,6 +68,14 @@ pub(super) fn is_redelivered(delivery: &Delivery) -> bool {
 /// Acknowledges them all.
 pub fn acks(deliveries: &[Delivery]) -> Vec<Settlement> {
     deliveries.iter().map(|delivery| Settlement::Ack(delivery.tag.clone())).collect()
+}
+
+/// So many are held, if the transport counts them.
+pub(super) fn assert_held(acknowledger: &dyn Acknowledger, count: u64) {
+    let statistics = acknowledger.statistics();
+    if statistics != Statistics::default() {
+        assert_eq!(statistics.held, count);
+    }
 }
 
 /// Fetches until `count` messages came, as a worker does.

@@ -1,0 +1,6 @@
+//! The driver for results within the process.
+
+#![allow(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
+
+mod contract;
+mod sharing;
