@@ -65,3 +65,20 @@ pub async fn a_chord_without_a_size_waits(backend: &dyn ResultBackend) {
     backend.set_chord_size("the-chord", 1, None).await.unwrap();
     assert_eq!(count(backend, part(0, "b")).await, ChordProgress::Complete { total: 1 });
 }
+
+/// The body waits for what is added as well.
+pub async fn a_chord_may_grow(backend: &dyn ResultBackend) {
+    backend.set_chord_size("the-chord", 1, None).await.unwrap();
+    backend.add_to_chord("the-chord").await.unwrap();
+    assert_eq!(count(backend, part(0, "a")).await, ChordProgress::Counted { ready: 1, total: 2 });
+    assert_eq!(count(backend, part(1, "b")).await, ChordProgress::Complete { total: 2 });
+}
+
+/// And it is not completed again.
+pub async fn what_the_parts_of_a_broken_chord_left_stays(backend: &dyn ResultBackend) {
+    backend.set_chord_size("the-chord", 1, None).await.unwrap();
+    assert_eq!(count(backend, part(0, "a")).await, ChordProgress::Complete { total: 1 });
+    backend.break_chord("the-chord").await.unwrap();
+    assert_eq!(count(backend, part(0, "late")).await, ChordProgress::Unsized);
+    assert_eq!(backend.chord_members("the-chord").await.unwrap().members.len(), 1);
+}

@@ -6,6 +6,7 @@
 macro_rules! contract_parts {
     ($then:ident $($given:tt)*) => {
         $crate::$then!(@parts $($given)*;
+            a_chord_may_grow,
             a_chord_without_a_size_waits,
             a_claim_that_is_released_is_taken_by_the_next,
             a_forgotten_result_is_not_told_again,
@@ -14,6 +15,7 @@ macro_rules! contract_parts {
             many_are_read_and_forgotten_at_once,
             the_last_part_has_the_claim_and_copies_count_once,
             what_is_only_for_tasks_that_have_not_begun_leaves_the_others,
+            what_the_parts_of_a_broken_chord_left_stays,
             what_was_stored_before_comes_first_and_then_what_is_stored,
             who_is_slow_gets_the_newest,
         );

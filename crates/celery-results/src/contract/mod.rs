@@ -10,8 +10,8 @@ mod support;
 mod watching;
 
 pub use chords::{
-    a_chord_without_a_size_waits, a_claim_that_is_released_is_taken_by_the_next,
-    the_last_part_has_the_claim_and_copies_count_once,
+    a_chord_may_grow, a_chord_without_a_size_waits, a_claim_that_is_released_is_taken_by_the_next,
+    the_last_part_has_the_claim_and_copies_count_once, what_the_parts_of_a_broken_chord_left_stays,
 };
 pub use storing::{
     a_success_is_never_overwritten, groups_are_kept_and_forgotten, many_are_read_and_forgotten_at_once,

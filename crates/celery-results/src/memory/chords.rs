@@ -22,6 +22,8 @@ use crate::{ChordMembers, ChordPart, ChordStore, Result};
 #[derive(Debug, Default)]
 pub(super) struct Chord {
     size: Option<u64>,
+    /// How many parts came to those.
+    added: u64,
     /// In the order of the header.
     members: BTreeSet<(i64, Bytes)>,
     /// By place as well: two entries of a header may share the id of one frozen signature.
@@ -84,12 +86,13 @@ impl State {
             chord.members.insert((part.group_index.unwrap_or(i64::MAX), part.member.clone()));
         }
         let count = chord.members.len() as u64;
-        let claimed = chord.size == Some(count) && {
+        let claimed = chord.size.is_some_and(|size| size + chord.added == count) && {
             // Who asks again, because an answer was lost, has it still; the time is that of the first.
             chord.holder() == Some(&*part.token) || chord.take_claim(&part.token, part.claim_seconds)
         };
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let numbers = [Some(number(count)), None, chord.size.map(number), Some(claimed.into())];
+        let numbers =
+            [Some(number(count)), Some(number(chord.added)), chord.size.map(number), Some(claimed.into())];
         if part.expiry.parts > 0 {
             self.chords.keep(id, lasting(part.expiry.parts));
             if part.expiry.group > 0 {
@@ -105,6 +108,24 @@ impl ChordStore for Memory {
     async fn count_parts(&self, parts: &[ChordPart]) -> Vec<Result<ChordProgress>> {
         let mut state = self.backend.state();
         parts.iter().map(|part| Ok(state.count(part))).collect()
+    }
+
+    async fn add_to_chord(&self, group_id: &str) -> Result<()> {
+        let mut state = self.backend.state();
+        if state.chords.get(group_id).is_none() {
+            state.chords.set(group_id, Chord::default(), None);
+        }
+        if let Some(chord) = state.chords.get_mut(group_id) {
+            chord.added += 1;
+        }
+        Ok(())
+    }
+
+    async fn break_chord(&self, group_id: &str) -> Result<()> {
+        if let Some(chord) = self.backend.state().chords.get_mut(group_id) {
+            chord.size = None;
+        }
+        Ok(())
     }
 
     async fn chord_members(&self, group_id: &str) -> Result<ChordMembers> {

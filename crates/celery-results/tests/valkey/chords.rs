@@ -30,24 +30,3 @@ async fn members_may_come_as_they_end() {
     let members = store.chord_members("the-chord").await.unwrap();
     assert_eq!(texts(&members)[0], "[1, \"part-1\", \"SUCCESS\", 1]");
 }
-
-#[tokio::test]
-async fn a_chord_may_grow() {
-    let server = Server::start().await;
-    let store = connect(&server).await;
-    store.set_chord_size("the-chord", 1, None).await.unwrap();
-    store.add_to_chord("the-chord").await.unwrap();
-    assert_eq!(count(&store, part(0, "a")).await, ChordProgress::Counted { ready: 1, total: 2 });
-    assert_eq!(count(&store, part(1, "b")).await, ChordProgress::Complete { total: 2 });
-}
-
-#[tokio::test]
-async fn what_the_parts_of_a_broken_chord_left_stays() {
-    let server = Server::start().await;
-    let store = connect(&server).await;
-    store.set_chord_size("the-chord", 1, None).await.unwrap();
-    assert_eq!(count(&store, part(0, "a")).await, ChordProgress::Complete { total: 1 });
-    store.break_chord("the-chord").await.unwrap();
-    assert_eq!(count(&store, part(0, "late")).await, ChordProgress::Unsized);
-    assert_eq!(texts(&store.chord_members("the-chord").await.unwrap()).len(), 1);
-}
