@@ -6,12 +6,13 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use celery_client::{Sendable, Signature};
 use celery_executor::{Kind, Limits, events};
 use celery_protocol::Value;
 use celery_protocol::canvas::Encoding;
 use celery_protocol::result::ChordExpiry;
 use celery_results::ResultBackend;
-use celery_scheduler::{Clock, SystemClock};
+use celery_scheduler::{Clock, Schedule, SystemClock, Timetable};
 use celery_transport::{Queue, Transport};
 use celery_worker::{Config, Exit, Following, Phase, Sender, Shutdown, Target};
 use tower_layer::Layer;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 
 use crate::definition::Entry;
 use crate::follow::NativeHost;
+use crate::periodic::{self, Beat, Periodic};
 use crate::service::TaskService;
 use crate::{
     Error, Executor, Hooks, IntoTaskError, Lanes, TaskRequest, TaskResponse, TaskTable, Tasks, TokioExecutor,
@@ -49,6 +51,7 @@ pub struct WorkerBuilder {
     tasks: Tasks,
     queues: Vec<Queue>,
     routes: Vec<(String, String)>,
+    periodic: Vec<Periodic>,
     hostname: Option<String>,
     executor: Option<Box<dyn Executor>>,
     tokio: TokioExecutor,
@@ -69,6 +72,7 @@ impl Default for WorkerBuilder {
             tasks: Tasks::new(),
             queues: Vec::new(),
             routes: Vec::new(),
+            periodic: Vec::new(),
             hostname: None,
             executor: None,
             tokio: TokioExecutor::new(),
@@ -133,6 +137,42 @@ impl WorkerBuilder {
         self
     }
 
+    /// Sends `call` by `schedule`: a `Duration`, an [`Every`](crate::scheduler::Every), a
+    /// [`Crontab`](crate::scheduler::Crontab) or a schedule of your own. Names are for the log, each for one entry.
+    ///
+    /// Give a timetable to one worker of a fleet, as there is to be one `celery beat`: each worker that has it sends its
+    /// calls. It is kept in memory: an interval counts from when the worker is built, and what was due while there was
+    /// no worker is not sent. What became due while the worker was held up or the broker was away is sent once.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use celery_native::{Error, Signature, Worker};
+    /// use celery_native::scheduler::{Crontab, Zone};
+    ///
+    /// # fn main() -> Result<(), Error> {
+    /// let berlin = Zone::named("Europe/Berlin").unwrap_or_default();
+    /// let worker = Worker::builder()
+    ///     .periodic("sweep", Duration::from_secs(30), Signature::new("proj.sweep"))
+    ///     .periodic(
+    ///         "morning report",
+    ///         Crontab::new().minute(30)?.hour(7)?.day_of_week("mon-fri")?.in_zone(berlin),
+    ///         Signature::new("proj.report").args(("morning",)).queue("reports"),
+    ///     );
+    /// # let _ = worker;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn periodic(
+        mut self,
+        name: impl Into<String>,
+        schedule: impl Schedule + 'static,
+        call: impl Sendable,
+    ) -> Self {
+        let (name, call) = (name.into(), call.into_signature());
+        self.periodic.push(Periodic { name, schedule: Box::new(schedule), call });
+        self
+    }
+
     /// The node name: `celery@` and the name of the host.
     pub fn hostname(mut self, name: impl Into<String>) -> Self {
         self.hostname = Some(name.into());
@@ -194,7 +234,8 @@ impl WorkerBuilder {
         self
     }
 
-    /// The clock that ETAs and expiries are read on.
+    /// The clock that ETAs, expiries and schedules are read on. Waiting is by the system's: a clock that stands still
+    /// brings nothing due.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
@@ -266,12 +307,14 @@ impl WorkerBuilder {
                 Arc::from(celery_transport::connect(&url, &options)?)
             }
         };
+        let timetable = periodic::timetable(std::mem::take(&mut self.periodic), &*self.clock)?;
         let following = Arc::new(following(&config, &entries, &self.routes));
         config.following.get_or_insert(following);
         Ok(Worker {
             config,
             transport,
             results: self.results,
+            timetable,
             table: Arc::new(TaskTable::new(entries, self.hooks)),
             executor: self.executor.unwrap_or_else(|| Box::new(self.tokio)),
             clock: self.clock,
@@ -381,6 +424,7 @@ pub struct Worker {
     config: Config,
     transport: Arc<dyn Transport>,
     results: Option<Results>,
+    timetable: Timetable<Signature>,
     table: Arc<TaskTable>,
     executor: Box<dyn Executor>,
     clock: Arc<dyn Clock>,
@@ -437,16 +481,38 @@ impl Worker {
             builder = builder.results(Arc::clone(results));
         }
         let worker = builder.build();
+        let mut beating = None;
         if let Some(known) = known {
-            let sender =
-                Sender::new(known, zone, &queues, worker.outbox(), results, self.transport, self.clock);
+            let sender = Sender::new(
+                known,
+                zone,
+                &queues,
+                worker.outbox(),
+                results,
+                self.transport,
+                Arc::clone(&self.clock),
+            );
             let sender = Arc::new(sender);
+            let beat = Beat {
+                timetable: self.timetable,
+                sender: Arc::clone(&sender),
+                clock: self.clock,
+                shutdown: shutdown.clone(),
+            };
+            beating = Some(tokio::spawn(beat.run()));
             host.connect(Arc::clone(&sender));
             self.table.connect(sender);
         }
         let announcing = tokio::spawn(announce(shutdown));
         let ended = worker.run(loops, threads, receiver).await;
         announcing.abort();
+        if let Some(mut beating) = beating {
+            if ended.is_ok() {
+                // Its own patience is shorter.
+                let _ = tokio::time::timeout(2 * periodic::PATIENCE, &mut beating).await;
+            }
+            beating.abort();
+        }
         Ok(ended?.exit)
     }
 
