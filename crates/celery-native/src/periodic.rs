@@ -96,3 +96,39 @@ async fn reached(phases: &mut watch::Receiver<Phase>, wanted: Phase) {
         std::future::pending().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use celery_scheduler::ManualClock;
+
+    use super::*;
+
+    fn every_minute(name: &str, call: Signature) -> Periodic {
+        Periodic { name: name.to_owned(), schedule: Box::new(Duration::from_secs(60)), call }
+    }
+
+    #[test]
+    fn an_interval_counts_from_the_start_and_calls_are_marked() {
+        let clock = ManualClock::at_unix(1_000.0);
+        let mut timetable = timetable(vec![every_minute("a", Signature::new("proj.a"))], &clock).unwrap();
+        assert_eq!(timetable.next_due(), Some(clock.now() + Duration::from_secs(60)));
+        clock.advance(Duration::from_secs(60));
+        let due = timetable.take_due(clock.now()).unwrap();
+        assert_eq!(due.entry.item, Signature::new("proj.a").header("celery_beat_task", true));
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_said_before_the_worker_starts() {
+        let clock = ManualClock::at_unix(0.0);
+        let given = |names: [&str; 2]| names.map(|name| every_minute(name, Signature::new("proj.a"))).into();
+        assert!(timetable(given(["a", "b"]), &clock).is_ok());
+        let twice = timetable(given(["a", "a"]), &clock).unwrap_err();
+        assert_eq!(twice.to_string(), "two periodic tasks are named \"a\": each needs a name of its own");
+        // JSON has no such keys.
+        let odd = Signature::new("proj.a").args((HashMap::from([((1, 2), 3)]),));
+        let refused = timetable(vec![every_minute("odd", odd)], &clock).unwrap_err();
+        assert!(refused.to_string().starts_with("periodic task \"odd\": "), "{refused}");
+    }
+}
