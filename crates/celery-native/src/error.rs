@@ -15,6 +15,17 @@ pub enum Error {
     /// Two tasks have the same name.
     #[error("two tasks are named {0}")]
     Twice(String),
+    /// A periodic task cannot be sent as it was given.
+    #[error("periodic task {name:?}: {reason}")]
+    Periodic {
+        /// Its name in the timetable.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A timetable, a crontab or an interval that makes no sense.
+    #[error(transparent)]
+    Schedule(#[from] celery_scheduler::Error),
     /// There are no tasks.
     #[error("the worker has no tasks: give it some with `tasks`")]
     NoTasks,

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod arguments;
+mod builder;
 mod builtin;
 mod cancellation;
 mod definition;
@@ -9,10 +10,12 @@ mod error;
 mod exception;
 mod extract;
 mod follow;
+mod following;
 mod handler;
 mod hooks;
 mod mounted;
 mod parameters;
+mod periodic;
 mod replacing;
 mod request;
 mod retry;
@@ -26,6 +29,7 @@ mod task_request;
 mod tasks;
 mod worker;
 
+pub use builder::WorkerBuilder;
 pub use cancellation::Cancelled;
 pub use celery_client::{Signature, Task, chain, chord, group};
 pub use celery_executor as executor;
@@ -61,6 +65,7 @@ pub use celery_executor as executor;
 pub use celery_native_macros::task;
 pub use celery_protocol as protocol;
 pub use celery_results as results;
+pub use celery_scheduler as scheduler;
 pub use celery_transport as transport;
 pub use celery_worker::{Exit, SendError, Shutdown};
 pub use definition::{Definition, blocking, task};
@@ -80,4 +85,4 @@ pub use task_error::{IntoTaskError, TaskError};
 pub use task_request::{IntoTaskResponse, TaskRequest, TaskResponse};
 pub use tasks::{Registrable, Tasks};
 pub use tokio_util::sync::CancellationToken;
-pub use worker::{Worker, WorkerBuilder};
+pub use worker::Worker;

@@ -3,6 +3,7 @@
 mod clock;
 mod due;
 mod error;
+mod periodic;
 mod rate;
 mod revoked;
 mod timestamp;
@@ -11,6 +12,7 @@ mod zone;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use due::DueQueue;
 pub use error::Error;
+pub use periodic::{Crontab, Due, Entry, Every, Schedule, Timetable};
 pub use rate::{RateLimit, TokenBucket};
 pub use revoked::Revoked;
 pub use timestamp::parse_timestamp;

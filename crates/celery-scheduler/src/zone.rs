@@ -28,6 +28,10 @@ impl Zone {
         Self(Some(TimeZone::system()))
     }
 
+    pub(crate) fn time_zone(&self) -> TimeZone {
+        self.0.clone().unwrap_or(TimeZone::UTC)
+    }
+
     /// By how many seconds the zone is ahead of UTC at a moment.
     pub fn offset(&self, moment: SystemTime) -> i32 {
         let Some(zone) = &self.0 else { return 0 };

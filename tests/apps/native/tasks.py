@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery, chain, chord, group
+from celery.beat import Scheduler
 
 app = Celery("native", broker=os.environ["BROKER_URL"], backend=os.environ["RESULT_URL"])
 app.conf.result_accept_content = ["json"]
@@ -98,3 +99,10 @@ def children(id):
     result = app.AsyncResult(id)
     ids = result.get(timeout=TIMEOUT)
     return [ids == [child.id for child in result.children], [child.get(timeout=TIMEOUT) for child in result.children]]
+
+
+def beat(key):
+    """Sends a task as `celery beat` does."""
+    scheduler = Scheduler(app, lazy=True)
+    entry = scheduler.add(name="stock", task="native.headers", schedule=10, args=(key,))
+    return scheduler.apply_async(entry).id

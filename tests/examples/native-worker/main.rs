@@ -1,11 +1,13 @@
 //! A worker of Rust tasks, for the end-to-end tests and for Celery's own suite.
 //!
-//! `BROKER_URL` and `RESULT_URL` say where it works, `-n` how it is called, `-Q` which queues it consumes from.
+//! `BROKER_URL` and `RESULT_URL` say where it works, `-n` how it is called, `-Q` which queues it consumes from, `PERIODIC`
+//! which periodic tasks it sends.
 
 mod common;
 #[path = "../../../crates/celery-native/examples/own_executor/executor.rs"]
 mod executor;
 mod integration;
+mod periodic;
 mod plain;
 
 use std::time::Duration;
@@ -36,6 +38,9 @@ fn main() -> Result<std::process::ExitCode, Error> {
         });
     if let Some(name) = option("-n") {
         worker = worker.hostname(name);
+    }
+    if let Ok(which) = std::env::var("PERIODIC") {
+        worker = periodic::timetable(worker, &which)?;
     }
     // Alive until the worker has ended.
     let mut runtime = None;

@@ -33,6 +33,7 @@ pub(crate) fn tasks() -> Tasks {
         .add(blocking("native.block_kindly", block_kindly).parameters(["seconds"]))
         .task("native.spawn", spawn)
         .task("native.note", leave_note)
+        .task("native.headers", leave_headers)
         .add(task("native.limited", sleep).time_limit(Duration::from_millis(300)))
         .add(task("native.started", sleep).track_started())
         .add(task("native.forgotten", add).ignore_result())
@@ -172,4 +173,9 @@ async fn spawn(request: Request, Args((task,)): Args<(String,)>) -> Result<Vec<S
 
 async fn leave_note(Args((key, text)): Args<(String, Value)>) -> Result<(), TaskError> {
     note(&key, &text.to_json()?)
+}
+
+/// Leaves the headers of its message as a note.
+async fn leave_headers(request: Request, Args((key,)): Args<(String,)>) -> Result<(), TaskError> {
+    note(&key, request.message().headers.get())
 }

@@ -5,5 +5,6 @@ mod control;
 mod errors;
 mod executor;
 mod limits;
+mod periodic;
 mod support;
 mod values;

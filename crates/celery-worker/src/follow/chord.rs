@@ -62,7 +62,7 @@ impl Follower {
             Signature::from_value(signatures::plain(&self.known, body.embed.chord.unwrap_or_default())?)?;
         let mut sending = Sending::default();
         let args = [Value::List(results)];
-        self.apply(&chord, &args, Options::default(), in_flight.into(), now, &mut sending)?;
+        self.apply(&chord, &args, Options::default(), Some(in_flight.into()), now, &mut sending)?;
         Ok(sending)
     }
 }

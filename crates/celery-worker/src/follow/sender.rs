@@ -1,8 +1,9 @@
 //! Sending from within a task, or in its name: what a task of this worker sends itself, and what its end concerns.
 //!
 //! Protocol: what belongs to a job goes through the outbox, so that its result and its acknowledgement wait for the
-//! broker. What belongs to none, since its message was never run, is published at once and awaited. A chord's size is
-//! with the result store before its parts are sent.
+//! broker. What belongs to none, since its message was never run, is published at once and awaited; what is in nobody's
+//! name, since its time has come, until the broker has it. A chord's size is with the result store before its parts are
+//! sent.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +17,7 @@ use celery_transport::{Publication, Publisher, Queue, Transport};
 use tokio::sync::OnceCell;
 
 use super::{Follower, Following, Odd, Parent, Sending};
+use crate::away::{Away, Passing, until_answered};
 use crate::outbox::{Outbox, OutboxError};
 
 /// Why something could not be sent from within a task.
@@ -42,6 +44,16 @@ pub enum SendError {
     /// The broker refused it.
     #[error("the broker: {0}")]
     Broker(#[from] celery_transport::Error),
+}
+
+impl Passing for SendError {
+    fn passes(&self) -> bool {
+        match self {
+            Self::Broker(error) => error.is_transient(),
+            Self::Results(error) => error.is_transient(),
+            Self::Call { .. } | Self::Outbox(_) | Self::NoResults => false,
+        }
+    }
 }
 
 /// Sends tasks in the name of others. Cheap to share.
@@ -110,9 +122,49 @@ impl Sender {
     ) -> Result<Sent, SendError> {
         let mut sending = Sending::default();
         let now = self.clock.now();
-        let planned = self.follower().apply(signature, args, options, parent, now, &mut sending);
+        let planned = self.follower().apply(signature, args, options, Some(parent), now, &mut sending);
         planned.map_err(|odd| SendError::Call { task: signature.task().to_owned(), reason: odd.0 })?;
         self.carry_out(job, sending).await
+    }
+
+    /// Sends `signature` in nobody's name, as a client would. While the broker or the result backend is away it tries
+    /// again, with the same ids.
+    ///
+    /// Cancel safety: dropped while it waits, it may have sent the call, or a part of it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] for what does not pass by itself. What had been sent before of a composition stays sent.
+    pub async fn send_alone(&self, signature: &Signature) -> Result<Sent, SendError> {
+        const WHAT: &str = "send";
+        let mut sending = Sending::default();
+        let now = self.clock.now();
+        let planned = self.follower().apply(signature, &[], Options::default(), None, now, &mut sending);
+        planned.map_err(|odd| SendError::Call { task: signature.task().to_owned(), reason: odd.0 })?;
+        let queues = self.follower().not_declared(std::mem::take(&mut sending.queues));
+        until_answered(WHAT, || self.begin_chords(&sending)).await?;
+        let publisher = until_answered(WHAT, || self.publisher_to(&queues)).await?;
+        let mut away = Away::new(WHAT);
+        let mut waiting = sending.publications;
+        while !waiting.is_empty() {
+            let answers = publisher.publish(&waiting).await;
+            let (mut again, mut lost) = (Vec::new(), None);
+            for (publication, answer) in waiting.into_iter().zip(answers) {
+                match answer {
+                    Ok(()) => {}
+                    Err(error) if error.is_transient() => {
+                        again.push(publication);
+                        lost = Some(error);
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            waiting = again;
+            if let Some(error) = lost {
+                away.pause(&error).await;
+            }
+        }
+        Ok(Sent { result: sending.result, children: sending.children })
     }
 
     async fn carry_out(&self, job: Option<JobId>, mut sending: Sending) -> Result<Sent, SendError> {
@@ -201,11 +253,16 @@ impl Sender {
         if publications.is_empty() {
             return Ok(());
         }
+        Ok(self.publisher_to(queues).await?.publish_all(publications).await?)
+    }
+
+    /// A publisher, and the queues declared.
+    async fn publisher_to(&self, queues: &[Queue]) -> Result<&dyn Publisher, SendError> {
         let opened =
             self.publisher.get_or_try_init(|| async { self.transport.publisher().await.map(Published) });
         let Published(publisher) = opened.await?;
         publisher.declare(queues).await?;
-        Ok(publisher.publish_all(publications).await?)
+        Ok(&**publisher)
     }
 
     fn follower(&self) -> MutexGuard<'_, Follower> {

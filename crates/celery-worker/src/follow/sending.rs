@@ -130,7 +130,7 @@ impl Follower {
         if !following.is_empty() {
             let args = [Value::from_json(value)?];
             for (signature, options) in following {
-                self.apply(&signature, &args, options, sender, now, &mut sending)?;
+                self.apply(&signature, &args, options, Some(sender), now, &mut sending)?;
             }
         }
         Ok(sending)
@@ -143,13 +143,13 @@ impl Follower {
         }
     }
 
-    /// Adds what sending `signature` comes to, from within the task `sender`.
+    /// Adds what sending `signature` comes to, from within the task `sender` if there is one.
     pub(super) fn apply(
         &self,
         signature: &Signature,
         args: &[Value],
         options: Options,
-        sender: Parent<'_>,
+        sender: Option<Parent<'_>>,
         now: SystemTime,
         sending: &mut Sending,
     ) -> Result<(), Odd> {
@@ -180,7 +180,7 @@ impl Follower {
     fn publication(
         &self,
         mut call: Call,
-        sender: Parent<'_>,
+        sender: Option<Parent<'_>>,
         now: SystemTime,
         queues: &mut Vec<Queue>,
     ) -> Result<Publication, Odd> {
@@ -200,16 +200,8 @@ impl Follower {
         }) {
             return Err(Odd(format!("{} has the option {odd}", call.task)));
         }
-        let unset = |key: &str| call.options.text(key).is_none_or(str::is_empty);
-        let (no_root, no_parent) = (unset("root_id"), unset("parent_id"));
-        if no_root {
-            call.options.set("root_id", sender.root());
-        }
-        if no_parent {
-            call.options.set("parent_id", &*sender.headers.id);
-        }
-        if (no_root || no_parent) && known.inherits_priority {
-            call.options.set_default("priority", self.inherited_priority(sender));
+        if let Some(sender) = sender {
+            self.inherit(&mut call, sender);
         }
         self.settle_times(&mut call, now)?;
         let message = call.message(&known.encoding)?;
@@ -224,6 +216,21 @@ impl Follower {
             "direct" => Publication::new("", &*queue.name, message),
             kind => Publication::new(&*queue.exchange, &*queue.routing_key, message).of_type(kind),
         })
+    }
+
+    /// What a task that is sent from within another has from it.
+    fn inherit(&self, call: &mut Call, sender: Parent<'_>) {
+        let unset = |key: &str| call.options.text(key).is_none_or(str::is_empty);
+        let (no_root, no_parent) = (unset("root_id"), unset("parent_id"));
+        if no_root {
+            call.options.set("root_id", sender.root());
+        }
+        if no_parent {
+            call.options.set("parent_id", &*sender.headers.id);
+        }
+        if (no_root || no_parent) && self.known.inherits_priority {
+            call.options.set_default("priority", self.inherited_priority(sender));
+        }
     }
 
     /// Turns what counts from now into moments (`celery/app/amqp.py: as_task_v2`).
