@@ -19,7 +19,7 @@ MOST_LEAVES = 60
 #: Before 5.7 Celery itself takes time and memory without bound to send some that are deeper.
 DEEPEST = 4 if celery.VERSION >= (5, 7) else 2
 #: Seconds that a wave may take.
-PATIENCE = 300
+PATIENCE = 150
 
 
 class Canvas:

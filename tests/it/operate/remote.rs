@@ -75,7 +75,6 @@ fn inspect(front: Front) -> Result<()> {
         &["conf", "true"],
         &["memdump"],
         &["memdump", "5"],
-        &["memsample"],
         &["objgraph", "Request", "20"],
         &["ping"],
         &["query_task", &running, "unknown"],
@@ -90,6 +89,12 @@ fn inspect(front: Front) -> Result<()> {
         let words = [&["inspect"][..], words].concat();
         let (ours, theirs) = both(&scene, &mut client, &words)?;
         ensure!(ours == theirs && ours.get(NODE).is_some(), "{words:?}\nours: {ours}\ntheirs: {theirs}");
+    }
+    // What a worker uses changes from one question to the next.
+    let (ours, theirs) = both(&scene, &mut client, &["inspect", "memsample"])?;
+    for sample in [ours, theirs] {
+        let size = sample[NODE].as_str().and_then(|text| text.strip_suffix("MB"));
+        ensure!(size.is_some_and(|size| size.parse::<f64>().is_ok()), "{sample}");
     }
     let (ours, theirs) = both(&scene, &mut client, &["inspect", "active"])?;
     ensure!(ours == theirs && ours[NODE][0]["id"] == json!(running), "{ours}");
