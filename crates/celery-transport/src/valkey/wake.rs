@@ -183,8 +183,13 @@ impl Wake {
                             sleep(POLL).await;
                         }
                     }
-                    self.look_at = Some(Instant::now() + self.herd.pause());
-                    continue;
+                    let pause = self.herd.pause();
+                    if !pause.is_zero() {
+                        self.look_at = Some(Instant::now() + pause);
+                        continue;
+                    }
+                    // Who is alone looks at once: a timer would take up to a millisecond for no pause at all.
+                    self.told = true;
                 }
                 () = sleep_until(self.look_at.unwrap_or(end)), if self.look_at.is_some() => {
                     if self.herd.asks() && self.is_empty(connection, keys()).await {
