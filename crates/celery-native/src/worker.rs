@@ -13,7 +13,7 @@ use celery_protocol::result::ChordExpiry;
 use celery_results::ResultBackend;
 use celery_scheduler::{Clock, SystemClock};
 use celery_transport::{Queue, Transport};
-use celery_worker::{Config, Exit, Following, Phase, Sender, Shutdown, Target};
+use celery_worker::{Config, Exit, Following, Sender, Shutdown, Target};
 use tower_layer::Layer;
 use tower_service::Service;
 use uuid::Uuid;
@@ -21,8 +21,9 @@ use uuid::Uuid;
 use crate::definition::Entry;
 use crate::follow::NativeHost;
 use crate::service::TaskService;
+use crate::started::Started;
 use crate::{
-    Error, Executor, Hooks, IntoTaskError, Lanes, TaskRequest, TaskResponse, TaskTable, Tasks, TokioExecutor,
+    Error, Executor, Hooks, IntoTaskError, TaskRequest, TaskResponse, TaskTable, Tasks, TokioExecutor,
     builtin,
 };
 
@@ -347,18 +348,6 @@ fn named(known: &Following, name: &str) -> Queue {
     known.queues.get(name).cloned().unwrap_or_else(|| Queue::named(name))
 }
 
-/// Says how far a shutdown is, as Celery's signal handlers do (`celery/apps/worker.py: _shutdown_handler`).
-async fn announce(shutdown: Shutdown) {
-    let mut phases = shutdown.phases();
-    while phases.changed().await.is_ok() {
-        match *phases.borrow_and_update() {
-            Phase::Warm => tracing::warn!("worker: Warm shutdown (MainProcess)"),
-            Phase::Cold => tracing::warn!("worker: Cold shutdown (MainProcess)"),
-            Phase::Starting | Phase::Ready | Phase::Soft => {}
-        }
-    }
-}
-
 /// A worker of Rust tasks.
 ///
 /// ```no_run
@@ -395,6 +384,12 @@ impl Worker {
         WorkerBuilder::default()
     }
 
+    /// The name of its first queue.
+    #[cfg(feature = "testing")]
+    pub(crate) fn first_queue(&self) -> &str {
+        self.config.queues.first().map_or("celery", |queue| queue.name.as_str())
+    }
+
     /// The handle that ends it.
     pub fn shutdown(&self) -> Shutdown {
         self.shutdown.clone()
@@ -405,7 +400,12 @@ impl Worker {
     /// # Errors
     ///
     /// When the broker or the result backend cannot be used, or threads cannot be had.
-    pub async fn run(mut self) -> Result<Exit, Error> {
+    pub async fn run(self) -> Result<Exit, Error> {
+        self.start().await?.run().await
+    }
+
+    /// Connects the result backend and makes the threads of the executor.
+    pub(crate) async fn start(mut self) -> Result<Started, Error> {
         if self.signals {
             self.shutdown.on_signals()?;
         }
@@ -418,8 +418,8 @@ impl Worker {
                 Some(celery_results::connect_backend(&url, &options).await?)
             }
         };
-        let (sender, receiver) = events();
-        let Lanes { loops, threads } = self.executor.lanes(Arc::clone(&self.table), sender)?;
+        let (sender, events) = events();
+        let lanes = self.executor.lanes(Arc::clone(&self.table), sender)?;
         if self.banner {
             // A closed standard output is no reason not to work.
             let _ = std::io::stdout().write_all(self.banner_text(results.as_ref()).as_bytes());
@@ -444,10 +444,7 @@ impl Worker {
             host.connect(Arc::clone(&sender));
             self.table.connect(sender);
         }
-        let announcing = tokio::spawn(announce(shutdown));
-        let ended = worker.run(loops, threads, receiver).await;
-        announcing.abort();
-        Ok(ended?.exit)
+        Ok(Started { worker, lanes, events, shutdown })
     }
 
     fn banner_text(&self, results: Option<&Arc<dyn ResultBackend>>) -> String {
