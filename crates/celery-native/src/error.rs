@@ -38,6 +38,10 @@ pub enum Error {
     /// The result backend cannot be used.
     #[error(transparent)]
     Results(#[from] celery_results::Error),
+    /// The client of a worker under test.
+    #[cfg(feature = "testing")]
+    #[error(transparent)]
+    Client(#[from] celery_client::Error),
     /// The worker ended early.
     #[error(transparent)]
     Worker(#[from] celery_worker::Error),

@@ -23,10 +23,13 @@ mod retrying;
 mod run;
 mod service;
 mod shape;
+mod started;
 mod table;
 mod task_error;
 mod task_request;
 mod tasks;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod worker;
 
 pub use builder::WorkerBuilder;

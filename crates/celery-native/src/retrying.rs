@@ -26,17 +26,17 @@ pub(crate) fn again(request: &Request, settings: &Settings, retry: &Retry) -> Re
     if most.is_some_and(|most| retries > most) {
         return Err(retry.cause.clone().unwrap_or_else(|| exceeded(request)).into());
     }
+    let unsent = |reason: &dyn std::fmt::Display| TaskError::reject(reason.to_string(), false);
+    let sender = request.sender().ok_or_else(|| unsent(&"the task does not run in a worker"))?;
     let countdown = retry.countdown.unwrap_or(settings.default_retry_delay);
     let (eta, when) = match retry.eta {
         Some(eta) => (Some(eta), format!("at {}", iso8601(eta).replace('T', " "))),
         None if countdown.is_zero() => (None, String::from("in 0s")),
-        None => (SystemTime::now().checked_add(countdown), format!("in {}s", seconds(countdown))),
+        None => (sender.now().checked_add(countdown), format!("in {}s", seconds(countdown))),
     };
-    let unsent = |reason: &dyn std::fmt::Display| TaskError::reject(reason.to_string(), false);
     let message = message(request, retries, eta).map_err(|error| unsent(&error))?;
     let delivery = request.delivery_info();
     let publication = Publication::new(&*delivery.exchange, &*delivery.routing_key, message);
-    let sender = request.sender().ok_or_else(|| unsent(&"the task does not run in a worker"))?;
     sender.publish(request.job(), publication).map_err(|error| unsent(&error))?;
     request.add_child(request.id());
     let cause = retry.cause.as_ref().map(|cause| cause.failure(request.task()));

@@ -9,24 +9,13 @@ use celery_executor::{Kind, events};
 use celery_results::ResultBackend;
 use celery_scheduler::{Clock, Timetable};
 use celery_transport::Transport;
-use celery_worker::{Config, Exit, Phase, Sender, Shutdown};
+use celery_worker::{Config, Exit, Sender, Shutdown};
 
 use crate::builder::{Results, WorkerBuilder};
 use crate::follow::NativeHost;
-use crate::periodic::{self, Beat};
-use crate::{Error, Executor, Lanes, Mounted};
-
-/// Says how far a shutdown is, as Celery's signal handlers do (`celery/apps/worker.py: _shutdown_handler`).
-async fn announce(shutdown: Shutdown) {
-    let mut phases = shutdown.phases();
-    while phases.changed().await.is_ok() {
-        match *phases.borrow_and_update() {
-            Phase::Warm => tracing::warn!("worker: Warm shutdown (MainProcess)"),
-            Phase::Cold => tracing::warn!("worker: Cold shutdown (MainProcess)"),
-            _ => {}
-        }
-    }
-}
+use crate::periodic::Beat;
+use crate::started::Started;
+use crate::{Error, Executor, Mounted};
 
 /// A worker of Rust tasks.
 ///
@@ -65,6 +54,12 @@ impl Worker {
         WorkerBuilder::default()
     }
 
+    /// The name of its first queue.
+    #[cfg(feature = "testing")]
+    pub(crate) fn first_queue(&self) -> &str {
+        self.config.queues.first().map_or("celery", |queue| queue.name.as_str())
+    }
+
     /// The handle that ends it.
     pub fn shutdown(&self) -> Shutdown {
         self.shutdown.clone()
@@ -75,7 +70,12 @@ impl Worker {
     /// # Errors
     ///
     /// When the broker or the result backend cannot be used, or threads cannot be had.
-    pub async fn run(mut self) -> Result<Exit, Error> {
+    pub async fn run(self) -> Result<Exit, Error> {
+        self.start().await?.run().await
+    }
+
+    /// Connects the result backend and makes the threads of the executor.
+    pub(crate) async fn start(mut self) -> Result<Started, Error> {
         if self.signals {
             self.shutdown.on_signals()?;
         }
@@ -88,8 +88,8 @@ impl Worker {
                 Some(celery_results::connect_backend(&url, &options).await?)
             }
         };
-        let (sender, receiver) = events();
-        let Lanes { loops, threads } = self.executor.lanes(Arc::clone(self.mounted.table()), sender)?;
+        let (sender, events) = events();
+        let lanes = self.executor.lanes(Arc::clone(self.mounted.table()), sender)?;
         if self.banner {
             // A closed standard output is no reason not to work.
             let _ = std::io::stdout().write_all(self.banner_text(results.as_ref()).as_bytes());
@@ -107,9 +107,9 @@ impl Worker {
             builder = builder.results(Arc::clone(results));
         }
         let worker = builder.build();
-        let mut beating = None;
+        let mut beat = None;
         if let Some(known) = known {
-            let sender = Sender::new(
+            let sender = Arc::new(Sender::new(
                 known,
                 zone,
                 &queues,
@@ -117,29 +117,17 @@ impl Worker {
                 results,
                 self.transport,
                 Arc::clone(&self.clock),
-            );
-            let sender = Arc::new(sender);
-            let beat = Beat {
+            ));
+            beat = Some(Beat {
                 timetable: self.timetable,
                 sender: Arc::clone(&sender),
                 clock: self.clock,
                 shutdown: shutdown.clone(),
-            };
-            beating = Some(tokio::spawn(beat.run()));
+            });
             host.connect(Arc::clone(&sender));
             self.mounted.connect(sender);
         }
-        let announcing = tokio::spawn(announce(shutdown));
-        let ended = worker.run(loops, threads, receiver).await;
-        announcing.abort();
-        if let Some(mut beating) = beating {
-            if ended.is_ok() {
-                // Its own patience is shorter.
-                let _ = tokio::time::timeout(2 * periodic::PATIENCE, &mut beating).await;
-            }
-            beating.abort();
-        }
-        Ok(ended?.exit)
+        Ok(Started { worker, lanes, events, beat, shutdown })
     }
 
     fn banner_text(&self, results: Option<&Arc<dyn ResultBackend>>) -> String {

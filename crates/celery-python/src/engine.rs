@@ -71,6 +71,8 @@ impl Engine {
             .with_priority_order(settings.priority_order()?)
             .with_use_ssl(settings.broker_use_ssl.clone())
             .with_failover_strategy(settings.broker_failover_strategy.clone());
+        let in_process = celery_transport::memory::refuse;
+        settings.broker_urls.iter().try_for_each(|url| in_process(url)).map_err(invalid)?;
         let transport = celery_transport::connect_all(&settings.broker_urls, &options).map_err(invalid)?;
         let mut config = settings.config()?;
         let native = Native::join(&mut config).map_err(|error| PyValueError::new_err(error.to_string()))?;

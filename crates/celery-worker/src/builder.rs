@@ -18,7 +18,7 @@ use crate::complete::{Completer, settle_at_once};
 use crate::consumed::Consumed;
 use crate::control::{self, Panel};
 use crate::credit::{Credit, Policy};
-use crate::engine::{Engine, Watch};
+use crate::engine::{Ask, Engine, Probe, Watch};
 use crate::events::{self, Dispatcher, Gauges, Heartbeat, Origin};
 use crate::fetch::Fetcher;
 use crate::follow::Follower;
@@ -93,7 +93,8 @@ impl WorkerBuilder {
     /// The worker. Nothing is connected yet.
     pub fn build(self) -> Worker {
         let (outbox, sending) = Outbox::new(self.config.outbox_capacity);
-        Worker { parts: self, outbox, sending }
+        let (asking, asks) = mpsc::channel(MOST_ASKED);
+        Worker { parts: self, outbox, sending, asking, asks }
     }
 }
 
@@ -102,6 +103,8 @@ pub struct Worker {
     parts: WorkerBuilder,
     outbox: Outbox,
     sending: OutboxReceiver,
+    asking: mpsc::Sender<Ask>,
+    asks: mpsc::Receiver<Ask>,
 }
 
 impl fmt::Debug for Worker {
@@ -140,13 +143,18 @@ impl Worker {
         self.outbox.clone()
     }
 
+    /// What asks it whether anything goes on, while it runs.
+    pub fn probe(&self) -> Probe {
+        Probe(self.asking.clone())
+    }
+
     /// Runs until it is shut down, on lanes whose runners report to `events`.
     ///
     /// # Errors
     ///
     /// When the broker cannot be used, or does not come back in time.
     pub async fn run(self, loops: Vec<Lane>, threads: Vec<Lane>, events: EventReceiver) -> Result<Ended> {
-        let Self { parts, outbox, sending } = self;
+        let Self { parts, outbox, sending, asking, asks } = self;
         let WorkerBuilder { config, transport, results, host, clock, lamport, mut revoked, shutdown } = parts;
         let config = Arc::new(config);
         let connected = tokio::select! {
@@ -172,7 +180,6 @@ impl Worker {
                 revoked.add(&id, clock.now());
             }
         }
-        let (asking, asks) = mpsc::channel(MOST_ASKED);
         let panel = Panel::new(
             config.hostname.clone(),
             asking.clone(),

@@ -181,7 +181,8 @@ impl Completer {
             if !burst.settle.is_empty() {
                 settle(&*self.acknowledger, &burst.settle).await;
             }
-            self.backlog.fetch_sub(burst.items, Ordering::Relaxed);
+            // What it counts is stored, sent and settled: `Probe` relies on it.
+            self.backlog.fetch_sub(burst.items, Ordering::Release);
         }
     }
 

@@ -91,6 +91,8 @@ pub(crate) struct Admitted {
     pub(crate) kind: Kind,
     pub(crate) job: Job,
     pub(crate) in_flight: Box<InFlight>,
+    /// When it is not to be started any more.
+    pub(crate) expires: Option<SystemTime>,
 }
 
 /// Gives out job ids.

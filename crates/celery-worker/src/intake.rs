@@ -10,7 +10,6 @@ use celery_executor::{Job, Limits};
 use celery_protocol::{Expires, Message, TaskHeaders, V1Task};
 use celery_scheduler::parse_timestamp;
 use celery_transport::{Delivery, DeliveryTag};
-use tokio::time::Instant;
 
 use crate::in_flight::{Admitted, InFlight, JobIds};
 use crate::revocation::Revocation;
@@ -138,16 +137,13 @@ impl Intake {
         }
         let job = Job::new(self.ids.next(), index, Arc::clone(&message))
             .with_limits(limits(&headers, &spec))
-            .with_expiry(times.expires.and_then(|expires| {
-                Instant::now().into_std().checked_add(expires.duration_since(now).unwrap_or_default())
-            }))
             .with_report_start(spec.track_started)
             .with_rank(rank)
             .with_follows(spec.follows)
             .with_wants_result(!spec.ignores(headers.ignore_result));
         let kind = spec.kind;
         let in_flight = Box::new(InFlight { tag, headers, spec, message, started: None, acked: false });
-        let admitted = Admitted { kind, job, in_flight };
+        let admitted = Admitted { kind, job, in_flight, expires: times.expires };
         match times.eta {
             Some(eta) if eta > now => Admission::Later(eta, admitted),
             _ => Admission::Now(admitted),

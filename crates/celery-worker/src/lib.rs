@@ -28,6 +28,7 @@ mod shutdown;
 
 pub use builder::{Ended, Worker, WorkerBuilder};
 pub use config::{Config, Software, TaskSpec};
+pub use engine::{Activity, Probe};
 pub use error::{Error, Result};
 pub use follow::{Following, Parent, SendError, Sender, Sent, Takes, Target};
 pub use host::{Conclusion, Ending, Host, How};

@@ -66,6 +66,7 @@ impl Known {
         let options = ConnectOptions::new(settings.broker_transport_options.clone(), client_name())
             .with_use_ssl(settings.broker_use_ssl.clone())
             .with_failover_strategy(settings.broker_failover_strategy.clone());
+        celery_transport::memory::refuse(url)?;
         Ok(celery_transport::connect(url, &options)?)
     }
 }

@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
 
 mod contract;
+mod plain;
 mod sharing;

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use celery_transport::{Delivery, Settlement};
+use tokio::time::Instant;
 
 use super::Engine;
 use crate::complete::Item;
@@ -96,7 +97,13 @@ impl Engine {
     }
 
     pub(super) fn execute(&mut self, admitted: Admitted) {
-        let Admitted { kind, mut job, in_flight } = admitted;
+        let Admitted { kind, job, in_flight, expires } = admitted;
+        // The executor counts from here on: until now it was the clock's time that passed.
+        let mut job = job.with_expiry(expires.and_then(|expires| {
+            Instant::now()
+                .into_std()
+                .checked_add(expires.duration_since(self.clock.now()).unwrap_or_default())
+        }));
         job.wants_repr = self.config.log_values || self.events.sends_tasks();
         self.executor.submit(kind, job, in_flight);
     }

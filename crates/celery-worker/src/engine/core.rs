@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use celery_executor::{Executor, Kind};
 use celery_protocol::control::Command;
@@ -11,7 +11,7 @@ use celery_transport::{PriorityOrder, Settlement};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::Watch;
+use super::{Activity, Watch};
 use crate::complete::Item;
 use crate::consumed::Consumed;
 use crate::credit::Credit;
@@ -38,6 +38,8 @@ pub(crate) enum Ask {
     Revoked(Vec<String>),
     /// Commands may have come that were not heard.
     Missed,
+    /// Whether anything goes on.
+    Activity(oneshot::Sender<Activity>),
 }
 
 pub(crate) struct Engine {
@@ -49,8 +51,8 @@ pub(crate) struct Engine {
     pub(crate) neighbors: Option<Neighbors>,
     pub(crate) intake: Intake,
     pub(crate) credit: Credit,
-    /// Commands that look at tasks, and wait for a fetch to show what was sent before them.
-    pub(crate) looking: Vec<(Command, Answer)>,
+    /// What looks at tasks, and waits for a fetch to show what was sent before it.
+    pub(crate) looking: Vec<Ask>,
     pub(crate) later: DueQueue<Admitted>,
     pub(crate) parking: Parking,
     pub(crate) rates: RateLimits,
@@ -119,11 +121,22 @@ impl Engine {
     }
 
     pub(super) fn answer(&mut self, ask: Ask) {
+        if ask.looks_at_tasks() && self.fetcher.look() {
+            self.looking.push(ask);
+        } else {
+            self.answer_now(ask);
+        }
+    }
+
+    fn answer_now(&mut self, ask: Ask) {
         match ask {
-            Ask::Command(command, answer) if looks_at_tasks(&command) && self.fetcher.look() => {
-                self.looking.push((command, answer));
+            Ask::Command(command, answer) => {
+                // Whoever asked may have given up.
+                let _ = answer.send(self.command(&command));
             }
-            Ask::Command(command, answer) => self.answer_command(&command, answer),
+            Ask::Activity(answer) => {
+                let _ = answer.send(self.activity());
+            }
             Ask::Revoked(ids) => self.learn_revoked(ids.iter().map(String::as_str)),
             Ask::Missed => {
                 if let Some(neighbors) = &self.neighbors {
@@ -133,15 +146,10 @@ impl Engine {
         }
     }
 
-    fn answer_command(&mut self, command: &Command, answer: Answer) {
-        // Whoever asked may have given up.
-        let _ = answer.send(self.command(command));
-    }
-
-    /// Answers the commands that waited for a fetch.
+    /// Answers what waited for a fetch.
     pub(super) fn answer_looking(&mut self) {
-        for (command, answer) in std::mem::take(&mut self.looking) {
-            self.answer_command(&command, answer);
+        for ask in std::mem::take(&mut self.looking) {
+            self.answer_now(ask);
         }
     }
 
@@ -167,9 +175,14 @@ impl Engine {
         self.credit.available().min(later).saturating_sub(coming).min(at_most)
     }
 
+    /// When it is time for the first of what waits.
+    pub(super) fn next_due(&self) -> Option<SystemTime> {
+        [self.later.next_due(), self.rates.next_due()].into_iter().flatten().min()
+    }
+
     /// How long until something is due; capped, so that a step of the system's clock is noticed.
     fn due_in(&self) -> Option<Duration> {
-        let due = [self.later.next_due(), self.rates.next_due()].into_iter().flatten().min()?;
+        let due = self.next_due()?;
         Some(due.duration_since(self.clock.now()).unwrap_or_default().min(Duration::from_secs(1)))
     }
 
@@ -193,13 +206,16 @@ impl Engine {
     }
 }
 
-/// Whether a command shows the tasks that are here. A message that was sent before it may not have been fetched: commands
-/// take a way of their own.
-fn looks_at_tasks(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Active { .. } | Command::Reserved | Command::Scheduled | Command::QueryTask { .. }
-    )
+impl Ask {
+    /// Whether it is about the tasks that are here. A message that was sent before it may not have been fetched: commands
+    /// take a way of their own.
+    fn looks_at_tasks(&self) -> bool {
+        let Self::Command(command, _) = self else { return matches!(self, Self::Activity(_)) };
+        matches!(
+            command,
+            Command::Active { .. } | Command::Reserved | Command::Scheduled | Command::QueryTask { .. }
+        )
+    }
 }
 
 /// Waits until `moment`, without one for ever.

@@ -6,6 +6,7 @@
 //! | file | what the engine does there |
 //! |---|---|
 //! | `core.rs` | its state and its loop |
+//! | `activity.rs` | whether anything goes on |
 //! | `admit.rs` | what becomes of a batch of deliveries, and of what was waiting |
 //! | `changes.rs` | what becomes of a job |
 //! | `revoke.rs` | tasks that are not to run |
@@ -14,6 +15,7 @@
 //! | `watch.rs` | event loops that do not answer |
 //! | `stop.rs` | the stages of a shutdown |
 
+mod activity;
 mod admit;
 mod changes;
 mod command;
@@ -23,6 +25,7 @@ mod revoke;
 mod stop;
 mod watch;
 
+pub use self::activity::{Activity, Probe};
 pub(crate) use self::core::{Ask, Engine};
 pub(crate) use self::inspect::MOST_SCHEDULED;
 pub(crate) use self::watch::Watch;

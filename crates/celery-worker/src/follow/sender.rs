@@ -6,6 +6,7 @@
 //! sent.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use celery_executor::JobId;
 use celery_protocol::canvas::{Options, Signature};
@@ -99,6 +100,11 @@ impl Sender {
     ) -> Self {
         let follower = Mutex::new(Follower::new(known, zone, declared));
         Self { follower, outbox, results, transport, publisher: OnceCell::new(), clock }
+    }
+
+    /// The time now, by the clock of the worker.
+    pub fn now(&self) -> SystemTime {
+        self.clock.now()
     }
 
     /// What is known of sending tasks.
