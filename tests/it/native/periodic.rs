@@ -21,11 +21,14 @@ fn notes(native: &mut Native, key: &str, count: usize) -> Result<Vec<Map<String,
     native.scene.notes(key)?.iter().map(|note| Ok(serde_json::from_str(note)?)).collect()
 }
 
-/// Headers without what is another's each time: the task is its own root.
+/// Headers without what is another's each time: the task is its own root. Beat shows arguments as a list, which a tuple is
+/// for others, and does not know whether a task that it has not registered ignores its result.
 fn common(mut headers: Map<String, Value>) -> Result<Map<String, Value>> {
     let id = headers.remove("id").context("no id")?;
     assert_eq!(headers.remove("root_id"), Some(id));
-    headers.remove("origin").context("no origin")?;
+    for other in ["origin", "argsrepr", "ignore_result"] {
+        headers.remove(other).context("a header is missing")?;
+    }
     Ok(headers)
 }
 
@@ -53,8 +56,7 @@ fn a_crontab_is_read_in_its_zone_on_the_clock_of_the_worker() -> Result<()> {
     let stock = common(stock.into_iter().next().context("no note")?)?;
     assert_eq!(stock["celery_beat_task"], true);
     let ours = common(morning.into_iter().next().context("no note")?)?;
-    let text = serde_json::to_string(&ours)?.replace("morning", "stock");
-    assert_eq!(serde_json::from_str::<Map<String, Value>>(&text)?, stock);
+    assert_eq!(ours, stock);
     assert_eq!(native.scene.notes("morning")?.len(), 1);
     assert_eq!(native.scene.notes("evening")?.len(), 0);
     Ok(())
