@@ -6,7 +6,7 @@
 //!
 //! | driver | URL | module |
 //! |---|---|---|
-//! | RabbitMQ | `amqp://`, `pyamqp://` | [`amqp`] |
+//! | RabbitMQ | `amqp://`, `amqps://`, `pyamqp://` | [`amqp`] |
 //! | Valkey and Redis | `redis://`, `rediss://`, `redis+socket://`, `sentinel://`, the same with `valkey` | [`valkey`] |
 //!
 //! Architecture invariant: no type of a broker library appears in this crate's public API.
