@@ -67,7 +67,10 @@ impl Engine {
         let options = ConnectOptions::new(settings.broker_transport_options.clone(), &*settings.hostname)
             .with_priority_order(settings.priority_order()?)
             .with_use_ssl(settings.broker_use_ssl.clone())
-            .with_failover_strategy(settings.broker_failover_strategy.clone());
+            .with_failover_strategy(settings.broker_failover_strategy.clone())
+            .with_login_method(settings.broker_login_method.clone())
+            .with_heartbeat(Some(settings.broker_heartbeat.clone()))
+            .with_connection_timeout(Some(settings.broker_connection_timeout.clone()));
         let transport = celery_transport::connect_all(&settings.broker_urls, &options).map_err(invalid)?;
         if !settings.quiet {
             let banner = settings.banner(transport.as_uri()).to_string();

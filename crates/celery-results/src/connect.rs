@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::{
-    Error, Result, ResultBackend, ResultStore,
+    Error, Result, ResultBackend, ResultStore, rpc,
     valkey::{self, Valkey},
 };
 
@@ -52,6 +52,10 @@ async fn open(url: &str, options: &ConnectOptions) -> Result<Box<dyn ResultBacke
     if valkey::is_ours(url) {
         // What the driver does not speak it refuses by name.
         return Ok(Box::new(Valkey::connect(url, options).await?));
+    }
+    if rpc::is_ours(url) {
+        let reason = "results come through the broker: only whoever sent the task can read them".to_owned();
+        return Err(Error::Url { url: url.to_owned(), reason });
     }
     let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
     Err(Error::Url {

@@ -4,6 +4,7 @@
 //! | driver | URL | module |
 //! |---|---|---|
 //! | Valkey and Redis | `redis://`, `rediss://`, `redis+socket://`, `sentinel://`, the same with `valkey` | [`valkey`] |
+//! | the queue of whoever sent the task | `rpc://` | [`rpc`] |
 //!
 //! Architecture invariant: no type of a broker library appears in this crate's public API.
 
@@ -11,6 +12,7 @@ mod chords;
 mod connect;
 mod error;
 mod reader;
+pub mod rpc;
 mod store;
 pub mod valkey;
 mod watch;
@@ -19,5 +21,5 @@ pub use chords::{ChordMembers, ChordPart, ChordStore};
 pub use connect::{ConnectOptions, connect, connect_backend};
 pub use error::{Error, Result};
 pub use reader::{ResultBackend, ResultReader};
-pub use store::{ResultStore, StoreResult};
+pub use store::{ReplyAddress, ResultStore, StoreResult};
 pub use watch::Watch;

@@ -123,6 +123,8 @@ pub struct Publication {
     /// Which of [several](crate::Several) brokers it goes to: 0 is the first, or the only one. A fanout exchange is on all
     /// of them.
     pub broker: usize,
+    /// Whether the log is to say so when there is no queue for it, where the broker does.
+    pub expects_queue: bool,
 }
 
 impl Publication {
@@ -134,6 +136,7 @@ impl Publication {
             routing_key: routing_key.into(),
             message,
             broker: 0,
+            expects_queue: true,
         }
     }
 
@@ -141,6 +144,13 @@ impl Publication {
     #[must_use]
     pub fn to_broker(mut self, broker: usize) -> Self {
         self.broker = broker;
+        self
+    }
+
+    /// Says that there may be nobody for it any more: the answer to one who is gone.
+    #[must_use]
+    pub fn if_listened_to(mut self) -> Self {
+        self.expects_queue = false;
         self
     }
 

@@ -11,7 +11,7 @@ const BELOW: [(&str, &[&str]); 16] = [
     ("celery-protocol-fuzz", &["celery-protocol"]),
     ("celery-valkey", &[]),
     ("celery-transport", &["celery-protocol", "celery-valkey"]),
-    ("celery-results", &["celery-protocol", "celery-valkey"]),
+    ("celery-results", &["celery-protocol", "celery-valkey", "celery-transport"]),
     ("celery-client", &["celery-protocol", "celery-transport", "celery-results"]),
     ("celery-scheduler", &[]),
     ("celery-executor", &["celery-protocol"]),
@@ -65,7 +65,7 @@ const BELOW: [(&str, &[&str]); 16] = [
 /// Libraries and the crates they belong to.
 const HOMES: [(&str, &[&str]); 3] = [
     ("fred", &["celery-valkey", "celery-transport", "celery-results"]),
-    ("lapin", &["celery-transport", "celery-results"]),
+    ("lapin", &["celery-transport"]),
     ("pyo3", &["celery-python"]),
 ];
 

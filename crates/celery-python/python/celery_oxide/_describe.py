@@ -46,6 +46,7 @@ def describe(app: Any, question: dict[str, Any]) -> dict[str, Any]:
         "broker_transport_options": _servers.transport_options(conf, "broker_transport_options"),
         "broker_use_ssl": _servers.use_ssl(conf, "broker_use_ssl"),
         "broker_failover_strategy": _servers.failover_strategy(conf),
+        **_servers.amqp_settings(conf),
         "control_exchange": conf.control_exchange,
         "event_exchange": conf.event_exchange,
         "task_default_queue": conf.task_default_queue,

@@ -20,12 +20,18 @@ from celery_oxide import _following, _queues
 from celery_oxide._entry import MESSAGE_DECIDES, Entry, rust_keeps_results
 from celery_oxide._errors import SettingsError
 from celery_oxide._panel import own_commands
-from celery_oxide._servers import broker_urls, failover_strategy, result_options, transport_options, use_ssl
+from celery_oxide._servers import (
+    amqp_settings,
+    broker_urls,
+    failover_strategy,
+    result_options,
+    transport_options,
+    use_ssl,
+)
 
 
 #: Settings that a stock worker reads and this one does not honour yet, and what holds instead.
 _UNSUPPORTED = {
-    "broker_connection_timeout": "connecting fails after 5 seconds, or socket_connect_timeout in broker_transport_options",
     "redis_max_connections": "the worker has three connections",
     "redis_retry_on_timeout": "commands that timed out are always tried again",
     "result_failure_expires": "failures are kept as long as other results",
@@ -90,6 +96,7 @@ def collect(
         "broker_transport_options": transport_options(conf, "broker_transport_options"),
         "broker_use_ssl": use_ssl(conf, "broker_use_ssl"),
         "broker_failover_strategy": failover_strategy(conf),
+        **amqp_settings(conf),
         "connection_retry": _connection_retry(conf),
         "connection_max_retries": conf.broker_connection_max_retries or None,
         "result_backend": str(app.backend.url) if rust_results else None,

@@ -83,7 +83,15 @@ impl Dialer {
         };
         let kit = Kit::current().into();
         let connection = Connection::connector(place.uri.clone(), kit, connected, properties).await;
-        connection.map_err(|error| self.error(&error))
+        connection.map_err(|error| match self.error(&error) {
+            // A broker that does not like our certificate says so after the handshake, and closes the connection; which of
+            // the two is seen first is chance (RFC 8446, section 4.4.2.4).
+            Error::Lost { url, reason } if place.tls.is_some() => {
+                let why = "the broker may want a certificate of the client, or another: see certfile in broker_use_ssl";
+                Error::Lost { url, reason: format!("{reason}, right after the TLS handshake; {why}") }
+            }
+            other => other,
+        })
     }
 }
 

@@ -84,7 +84,9 @@ impl AmqpPublisher {
         let refused = |reason: String| Error::Refused { url: self.url().to_owned(), reason };
         let properties = message::properties(publication).map_err(refused)?;
         // Broadcasts and replies are for whoever listens at the moment.
-        let mandatory = publication.exchange_type != "fanout" && !declare::is_reply(&publication.exchange);
+        let mandatory = publication.expects_queue
+            && publication.exchange_type != "fanout"
+            && !declare::is_reply(&publication.exchange);
         let options = BasicPublishOptions { mandatory, ..BasicPublishOptions::default() };
         let (exchange, key) = (publication.exchange.as_str(), publication.routing_key.as_str());
         let (Ok(to), Ok(with)) =
