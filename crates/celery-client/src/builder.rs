@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use celery_protocol::{canvas::Encoding, serializer::Serializer};
-use celery_results::connect_backend;
-use celery_transport::ConnectOptions;
+use celery_results::{ResultBackend, connect_backend, rpc, rpc::Rpc};
+use celery_transport::{ConnectOptions, Queue, Transport, amqp};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -20,12 +20,12 @@ use crate::{
 pub struct Builder {
     broker: String,
     results: Option<String>,
-    use_ssl: Option<Value>,
-    failover_strategy: Option<String>,
-    broker_options: Map<String, Value>,
+    options: ConnectOptions,
+    result_use_ssl: Option<Value>,
     result_options: Map<String, Value>,
     name: String,
     queue: String,
+    declared: Vec<Queue>,
     serializer: Serializer,
     compression: Option<String>,
     result_expires: Option<Duration>,
@@ -35,17 +35,19 @@ pub struct Builder {
 impl Builder {
     pub(crate) fn new(broker: impl Into<String>) -> Self {
         let broker = broker.into();
-        // Of several brokers the first keeps the results, unless it is said who does. Sentinels are one server.
+        // Of several brokers the first keeps the results, unless it is said who does. Sentinels are one server. RabbitMQ
+        // keeps none: they come as messages.
         let first = broker.split(';').next().filter(|_| !broker.starts_with("sentinel"));
+        let results = if amqp::is_ours(&broker) { "rpc://" } else { first.unwrap_or(&broker) };
         Self {
-            results: Some(first.unwrap_or(&broker).to_owned()),
+            results: Some(results.to_owned()),
             broker,
-            use_ssl: None,
-            failover_strategy: None,
-            broker_options: Map::new(),
+            options: ConnectOptions::default(),
+            result_use_ssl: None,
             result_options: Map::new(),
             name: format!("gen{}@rust", std::process::id()),
             queue: "celery".to_owned(),
+            declared: Vec::new(),
             serializer: Serializer::Json,
             compression: None,
             result_expires: Some(Duration::from_secs(86_400)),
@@ -53,7 +55,9 @@ impl Builder {
         }
     }
 
-    /// The URL of the result backend (`result_backend`), when it is not that of the broker.
+    /// The URL of the result backend (`result_backend`), when it is not that of the broker. With `rpc://`, which is what
+    /// RabbitMQ has unless another is named, results come as messages: of the tasks that this client itself sent, and
+    /// there are no chords. The workers have to have the same setting.
     pub fn results(mut self, url: impl Into<String>) -> Self {
         self.results = Some(url.into());
         self
@@ -67,7 +71,13 @@ impl Builder {
 
     /// The options of the broker (`broker_transport_options`): `global_keyprefix` and the like.
     pub fn broker_options(mut self, options: Map<String, Value>) -> Self {
-        self.broker_options = options;
+        self.options.transport_options = options;
+        self
+    }
+
+    /// All that is said of the broker besides its URL, at once. Only the name is [`name`](Self::name)'s.
+    pub fn connect_options(mut self, options: ConnectOptions) -> Self {
+        self.options = options;
         self
     }
 
@@ -77,16 +87,30 @@ impl Builder {
         self
     }
 
-    /// TLS for the broker and the result backend (`broker_use_ssl`, `redis_backend_use_ssl`): `true`, or an object of
-    /// `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`, `ssl_cert_reqs`.
+    /// TLS for the broker (`broker_use_ssl`), and for a result backend of the same kind: `true`, or an object of
+    /// `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`, `ssl_cert_reqs`; for RabbitMQ of `ca_certs`, `certfile`, `keyfile`,
+    /// `cert_reqs`, `server_hostname`.
     pub fn use_ssl(mut self, settings: Value) -> Self {
-        self.use_ssl = Some(settings);
+        self.options.use_ssl = Some(settings);
+        self
+    }
+
+    /// TLS for the result backend (`redis_backend_use_ssl`), when it is another than that of the broker.
+    pub fn result_use_ssl(mut self, settings: Value) -> Self {
+        self.result_use_ssl = Some(settings);
+        self
+    }
+
+    /// How to log in to RabbitMQ (`broker_login_method`): `PLAIN`, `AMQPLAIN`, or `EXTERNAL`, with which the certificate
+    /// says who comes.
+    pub fn login_method(mut self, method: impl Into<String>) -> Self {
+        self.options.login_method = Some(method.into());
         self
     }
 
     /// Which of several brokers comes next (`broker_failover_strategy`): `round-robin`, `shuffle`.
     pub fn failover_strategy(mut self, strategy: impl Into<String>) -> Self {
-        self.failover_strategy = Some(strategy.into());
+        self.options.failover_strategy = Some(strategy.into());
         self
     }
 
@@ -99,6 +123,14 @@ impl Builder {
     /// The queue of calls that name none (`task_default_queue`): `celery`.
     pub fn queue(mut self, queue: impl Into<String>) -> Self {
         self.queue = queue.into();
+        self
+    }
+
+    /// Declares `queue` when it connects, as the app's `task_queues` do: on RabbitMQ whoever is first says which priorities it
+    /// knows and whether it is a quorum queue. A queue that is not there when a task is sent to it is declared as Celery
+    /// does for a bare name.
+    pub fn declare(mut self, queue: Queue) -> Self {
+        self.declared.push(queue);
         self
     }
 
@@ -134,25 +166,21 @@ impl Builder {
     ///
     /// [`Error::Broker`](crate::Error::Broker) and [`Error::Results`](crate::Error::Results) for a URL or an option that
     /// cannot be used, and at once when a server is not there.
-    pub async fn connect(self) -> Result<Client> {
-        let options = ConnectOptions::new(self.broker_options, &*self.name)
-            .with_use_ssl(self.use_ssl.clone())
-            .with_failover_strategy(self.failover_strategy);
-        let transport = celery_transport::connect(&self.broker, &options)?;
+    pub async fn connect(mut self) -> Result<Client> {
+        self.options.client_name.clone_from(&self.name);
+        let transport: Arc<dyn Transport> =
+            Arc::from(celery_transport::connect(&self.broker, &self.options)?);
         let publisher = transport.publisher().await?;
-        let results = match &self.results {
-            Some(url) => {
-                let options = celery_results::ConnectOptions::new(self.result_options, &*self.name)
-                    .with_use_ssl(self.use_ssl);
-                Some(connect_backend(url, &options).await?)
-            }
-            None => None,
-        };
-        let mut encoding = Encoding::json(self.name, Uuid::new_v4().to_string());
+        if !self.declared.is_empty() {
+            publisher.declare(&self.declared).await?;
+        }
+        let reply_to = Uuid::new_v4().to_string();
+        let results = self.connect_results(&transport, &reply_to).await?;
+        let mut encoding = Encoding::json(self.name, reply_to);
         encoding.serializer = self.serializer;
         encoding.compression = self.compression;
         Ok(Client::of(Inner {
-            transport: Arc::from(transport),
+            transport,
             pump: Pump::start(publisher, self.retry),
             results,
             encoding,
@@ -160,6 +188,27 @@ impl Builder {
             result_expires: self.result_expires,
             retry: self.retry,
         }))
+    }
+
+    async fn connect_results(
+        &self,
+        transport: &Arc<dyn Transport>,
+        reply_to: &str,
+    ) -> Result<Option<Arc<dyn ResultBackend>>> {
+        let Some(url) = &self.results else { return Ok(None) };
+        let is_amqp = amqp::is_ours(&self.broker);
+        if rpc::is_ours(url) {
+            if !is_amqp {
+                let reason = "results come as messages from RabbitMQ only; name a Redis for them".to_owned();
+                return Err(celery_results::Error::Url { url: url.clone(), reason }.into());
+            }
+            return Ok(Some(Arc::new(Rpc::listening(Arc::clone(transport), reply_to).await?)));
+        }
+        let use_ssl =
+            self.result_use_ssl.clone().or_else(|| self.options.use_ssl.clone().filter(|_| !is_amqp));
+        let options = celery_results::ConnectOptions::new(self.result_options.clone(), &*self.name)
+            .with_use_ssl(use_ssl);
+        Ok(Some(connect_backend(url, &options).await?))
     }
 }
 

@@ -96,7 +96,8 @@ impl WorkerBuilder {
         self
     }
 
-    /// The URL of the result backend, as Celery's `result_backend`. Without one no results are kept.
+    /// The URL of the result backend, as Celery's `result_backend`: with `rpc://` results go to whoever sent the tasks.
+    /// Without one no results are kept.
     pub fn results(mut self, url: impl Into<String>) -> Self {
         self.results = Some(Results::Url(url.into()));
         self
@@ -415,7 +416,7 @@ impl Worker {
             Some(Results::Url(url)) => {
                 let options =
                     celery_results::ConnectOptions::new(serde_json::Map::new(), &*self.config.hostname);
-                Some(celery_results::connect_backend(&url, &options).await?)
+                Some(celery_results::connect_through(&url, &options, &self.transport).await?)
             }
         };
         let (sender, receiver) = events();

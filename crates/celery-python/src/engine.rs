@@ -289,13 +289,14 @@ async fn work(
     if settings.purge {
         purge(&config.queues, &*transport).await?;
     }
-    let mut builder = Worker::builder(config, transport)
+    let transport: Arc<dyn Transport> = Arc::from(transport);
+    let mut builder = Worker::builder(config, Arc::clone(&transport))
         .shutdown(shutdown.clone())
         .host(host)
         .lamport(lamport)
         .revoked(&settings.revoked);
     if let Some(url) = &settings.result_backend {
-        match results::open(url, &settings, &shutdown).await? {
+        match results::open(url, &settings, &shutdown, &transport).await? {
             Some(results) => builder = builder.results(results),
             None => return Ok(Exit::Warm.code()),
         }

@@ -39,6 +39,7 @@ pub(crate) struct Settings {
     pub(crate) result_backend_shown: String,
     pub(crate) result_backend_transport_options: Map<String, Value>,
     pub(crate) redis_backend_use_ssl: Option<Value>,
+    pub(crate) result_persistent: bool,
     pub(crate) result_expires: Option<f64>,
     pub(crate) result_extended: bool,
     pub(crate) accept_content: Vec<String>,

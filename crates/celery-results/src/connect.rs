@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use celery_transport::Transport;
 use serde_json::{Map, Value};
 
 use crate::{
-    Error, Result, ResultBackend, ResultStore, rpc,
+    Error, Result, ResultBackend, ResultStore,
+    rpc::{self, Rpc},
     valkey::{self, Valkey},
 };
 
@@ -20,12 +22,21 @@ pub struct ConnectOptions {
     /// `redis_backend_use_ssl`, as a JSON value: a dictionary with the keys of redis-py (`ssl_cert_reqs`, `ssl_ca_certs`,
     /// …), whose constants of Python's `ssl` module are numbers, or `true`.
     pub use_ssl: Option<Value>,
+    /// `result_persistent`: results by messages outlive the broker.
+    pub persistent: bool,
 }
 
 impl ConnectOptions {
     /// Options with `result_backend_transport_options` and the node name.
     pub fn new(transport_options: Map<String, Value>, client_name: impl Into<String>) -> Self {
-        Self { transport_options, client_name: client_name.into(), use_ssl: None }
+        Self { transport_options, client_name: client_name.into(), ..Self::default() }
+    }
+
+    /// Has results by messages outlive the broker as `result_persistent` does.
+    #[must_use]
+    pub fn with_persistent(mut self, persistent: bool) -> Self {
+        self.persistent = persistent;
+        self
     }
 
     /// Asks for TLS as `redis_backend_use_ssl` does.
@@ -46,6 +57,18 @@ pub async fn connect(url: &str, options: &ConnectOptions) -> Result<Box<dyn Resu
 /// `Arc<dyn ResultReader>` on the same connections.
 pub async fn connect_backend(url: &str, options: &ConnectOptions) -> Result<Arc<dyn ResultBackend>> {
     Ok(Arc::from(open(url, options).await?))
+}
+
+/// As [`connect_backend`], for a worker: with `rpc://` results go through `broker`, and nothing is connected yet.
+pub async fn connect_through(
+    url: &str,
+    options: &ConnectOptions,
+    broker: &Arc<dyn Transport>,
+) -> Result<Arc<dyn ResultBackend>> {
+    if rpc::is_ours(url) {
+        return Ok(Arc::new(Rpc::answering(Arc::clone(broker)).persistent(options.persistent)));
+    }
+    connect_backend(url, options).await
 }
 
 async fn open(url: &str, options: &ConnectOptions) -> Result<Box<dyn ResultBackend>> {

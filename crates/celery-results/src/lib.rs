@@ -18,7 +18,7 @@ pub mod valkey;
 mod watch;
 
 pub use chords::{ChordMembers, ChordPart, ChordStore};
-pub use connect::{ConnectOptions, connect, connect_backend};
+pub use connect::{ConnectOptions, connect, connect_backend, connect_through};
 pub use error::{Error, Result};
 pub use reader::{ResultBackend, ResultReader};
 pub use store::{ReplyAddress, ResultStore, StoreResult};

@@ -49,4 +49,4 @@ pub use queue::Queue;
 pub use several::Several;
 pub use statistics::Statistics;
 pub use subscription::{Broadcast, Subscription};
-pub use transport::{Acknowledger, Consumer, Publication, Publisher, Transport};
+pub use transport::{Acknowledger, Consumer, Publication, Publisher, Transport, Unroutable};

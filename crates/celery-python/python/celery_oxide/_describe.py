@@ -61,9 +61,11 @@ def describe(app: Any, question: dict[str, Any]) -> dict[str, Any]:
 
 def _results(app: Any) -> dict[str, Any]:
     from celery_oxide import _servers
-    from celery_oxide._entry import rust_keeps_results
+    from celery_oxide._entry import rust_answers, rust_keeps_results
     from celery_oxide._errors import SettingsError
 
+    if rust_answers(app):
+        raise SettingsError("results go to whoever sent the task (rpc://): nobody else can read them")
     if not rust_keeps_results(app):
         kind = type(app.backend)
         raise SettingsError(

@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use celery_protocol::{Message, Properties};
-use celery_transport::{Publication, Publisher, Transport};
+use celery_transport::{Publication, Publisher, Transport, Unroutable};
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 
@@ -63,7 +63,7 @@ impl Rpc {
         let meta = result.meta.clone();
         let message = Message::new(NO_HEADERS.clone(), properties, meta, "application/json", "utf-8");
         // Whoever asked may be gone, and the queue with it.
-        Publication::new("", &*reply.queue, message).if_listened_to()
+        Publication::new("", &*reply.queue, message).when_unroutable(Unroutable::Forget)
     }
 }
 

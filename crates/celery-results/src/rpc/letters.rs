@@ -12,9 +12,11 @@ use tokio::sync::watch;
 use crate::{Error, Watch, watch::Latest};
 
 /// How many results are kept for whoever asks later.
-const MOST: usize = 20_000;
+const MOST: usize = 200_000;
 /// How many bytes of them.
-const MOST_BYTES: usize = 64 << 20;
+const MOST_BYTES: usize = 128 << 20;
+/// How many of the oldest are looked at for each result that comes: two would do, but for those that are waited for.
+const LOOKS: usize = 8;
 
 /// Results by the ids of their tasks. What nobody waits for is kept within limits, the newest.
 #[derive(Debug, Default)]
@@ -136,7 +138,7 @@ impl Letter {
 impl Table {
     /// Lets go of the oldest that nobody waits for, while there are too many.
     fn tidy(&mut self) {
-        for _ in 0..self.came.len() {
+        for _ in 0..LOOKS {
             if self.came.len() <= MOST && self.bytes <= MOST_BYTES {
                 return;
             }

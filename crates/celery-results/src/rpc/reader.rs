@@ -20,7 +20,7 @@ impl Rpc {
 /// What the client itself has heard of the tasks that it sent.
 #[async_trait]
 impl ResultReader for Rpc {
-    /// Asks nobody. The oldest of many results that nobody waited for are forgotten.
+    /// Asks nobody. Of results that nobody waits for the newest 200,000 are kept, or 128 MiB.
     async fn get(&self, task_ids: &[&str]) -> Result<Vec<Option<Bytes>>> {
         match &self.inbox {
             Some(inbox) => Ok(inbox.letters.get(task_ids)),
