@@ -13,8 +13,8 @@ use crate::{Error, Watch, watch::Latest};
 
 /// How many results are kept for whoever asks later.
 const MOST: usize = 200_000;
-/// How many bytes of them.
-const MOST_BYTES: usize = 128 << 20;
+/// How many bytes of them; few where it is tested.
+const MOST_BYTES: usize = if cfg!(test) { 4096 } else { 128 << 20 };
 /// How many of the oldest are looked at for each result that comes: two would do, but for those that are waited for.
 const LOOKS: usize = 8;
 
