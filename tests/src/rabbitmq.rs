@@ -62,16 +62,28 @@ struct Ports {
     amqp: u16,
     distribution: u16,
     epmd: u16,
+    further: u16,
 }
 
 impl RabbitMq {
     /// A node with the virtual host `/`.
     pub fn start() -> Result<Self> {
+        Self::start_with(&[], |_| String::new())
+    }
+
+    /// A node with `plugins`, and more lines for `rabbitmq.conf`, which are given a further free port: of TLS.
+    pub fn start_with(plugins: &[&str], lines: impl Fn(u16) -> String) -> Result<Self> {
         for _ in 0..ATTEMPTS {
             let folder = paths::scratch("rabbitmq-")?;
-            let ports = Ports { amqp: free_port()?, distribution: free_port()?, epmd: free_port()? };
-            fs::write(folder.path().join("plugins"), "[].\n")?;
-            fs::write(folder.path().join("rabbitmq.conf"), "loopback_users = none\nlog.file.level = info\n")?;
+            let ports = Ports {
+                amqp: free_port()?,
+                distribution: free_port()?,
+                epmd: free_port()?,
+                further: free_port()?,
+            };
+            fs::write(folder.path().join("plugins"), format!("[{}].\n", plugins.join(",")))?;
+            let lines = format!("loopback_users = none\nlog.file.level = info\n{}", lines(ports.further));
+            fs::write(folder.path().join("rabbitmq.conf"), lines)?;
             let mut node = Self { child: spawn(ports, folder.path())?, ports, folder };
             if node.comes_up()? {
                 return Ok(node);
@@ -83,6 +95,11 @@ impl RabbitMq {
     /// The virtual host `/` of it.
     pub fn url(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}//", self.ports.amqp)
+    }
+
+    /// The port that [`start_with`](Self::start_with) was given.
+    pub fn further_port(&self) -> u16 {
+        self.ports.further
     }
 
     /// Kills the node and whatever belongs to it.

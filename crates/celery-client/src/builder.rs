@@ -7,8 +7,8 @@ use std::{
 };
 
 use celery_protocol::{canvas::Encoding, serializer::Serializer};
-use celery_results::{ResultBackend, ResultStore, connect_backend};
-use celery_transport::{ConnectOptions, Transport};
+use celery_results::{ResultBackend, ResultStore, connect_backend, rpc, rpc::Rpc};
+use celery_transport::{ConnectOptions, Queue, Transport, amqp};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -39,12 +39,12 @@ enum Results {
 pub struct Builder {
     broker: Broker,
     results: Results,
-    use_ssl: Option<Value>,
-    failover_strategy: Option<String>,
-    broker_options: Map<String, Value>,
+    options: ConnectOptions,
+    result_use_ssl: Option<Value>,
     result_options: Map<String, Value>,
     name: String,
     queue: String,
+    declared: Vec<Queue>,
     serializer: Serializer,
     compression: Option<String>,
     result_expires: Option<Duration>,
@@ -58,9 +58,11 @@ pub(crate) type Now = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 impl Builder {
     pub(crate) fn at(broker: impl Into<String>) -> Self {
         let broker = broker.into();
-        // Of several brokers the first keeps the results, unless it is said who does. Sentinels are one server.
+        // Of several brokers the first keeps the results, unless it is said who does. Sentinels are one server. RabbitMQ
+        // keeps none: they come as messages.
         let first = broker.split(';').next().filter(|_| !broker.starts_with("sentinel"));
-        let results = Results::Url(first.unwrap_or(&broker).to_owned());
+        let results = if amqp::is_ours(&broker) { "rpc://" } else { first.unwrap_or(&broker) };
+        let results = Results::Url(results.to_owned());
         Self::new(Broker::Url(broker), results)
     }
 
@@ -72,12 +74,12 @@ impl Builder {
         Self {
             broker,
             results,
-            use_ssl: None,
-            failover_strategy: None,
-            broker_options: Map::new(),
+            options: ConnectOptions::default(),
+            result_use_ssl: None,
             result_options: Map::new(),
             name: format!("gen{}@rust", std::process::id()),
             queue: "celery".to_owned(),
+            declared: Vec::new(),
             serializer: Serializer::Json,
             compression: None,
             result_expires: Some(Duration::from_secs(86_400)),
@@ -86,7 +88,9 @@ impl Builder {
         }
     }
 
-    /// The URL of the result backend (`result_backend`), when it is not that of the broker.
+    /// The URL of the result backend (`result_backend`), when it is not that of the broker. With `rpc://`, which is what
+    /// RabbitMQ has unless another is named, results come as messages: of the tasks that this client itself sent, and
+    /// there are no chords. The workers have to have the same setting.
     pub fn results(mut self, url: impl Into<String>) -> Self {
         self.results = Results::Url(url.into());
         self
@@ -106,7 +110,13 @@ impl Builder {
 
     /// The options of the broker (`broker_transport_options`): `global_keyprefix` and the like.
     pub fn broker_options(mut self, options: Map<String, Value>) -> Self {
-        self.broker_options = options;
+        self.options.transport_options = options;
+        self
+    }
+
+    /// All that is said of the broker besides its URL, at once. Only the name is [`name`](Self::name)'s.
+    pub fn connect_options(mut self, options: ConnectOptions) -> Self {
+        self.options = options;
         self
     }
 
@@ -116,16 +126,30 @@ impl Builder {
         self
     }
 
-    /// TLS for the broker and the result backend (`broker_use_ssl`, `redis_backend_use_ssl`): `true`, or an object of
-    /// `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`, `ssl_cert_reqs`.
+    /// TLS for the broker (`broker_use_ssl`), and for a result backend of the same kind: `true`, or an object of
+    /// `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`, `ssl_cert_reqs`; for RabbitMQ of `ca_certs`, `certfile`, `keyfile`,
+    /// `cert_reqs`, `server_hostname`.
     pub fn use_ssl(mut self, settings: Value) -> Self {
-        self.use_ssl = Some(settings);
+        self.options.use_ssl = Some(settings);
+        self
+    }
+
+    /// TLS for the result backend (`redis_backend_use_ssl`), when it is another than that of the broker.
+    pub fn result_use_ssl(mut self, settings: Value) -> Self {
+        self.result_use_ssl = Some(settings);
+        self
+    }
+
+    /// How to log in to RabbitMQ (`broker_login_method`): `PLAIN`, `AMQPLAIN`, or `EXTERNAL`, with which the certificate
+    /// says who comes.
+    pub fn login_method(mut self, method: impl Into<String>) -> Self {
+        self.options.login_method = Some(method.into());
         self
     }
 
     /// Which of several brokers comes next (`broker_failover_strategy`): `round-robin`, `shuffle`.
     pub fn failover_strategy(mut self, strategy: impl Into<String>) -> Self {
-        self.failover_strategy = Some(strategy.into());
+        self.options.failover_strategy = Some(strategy.into());
         self
     }
 
@@ -138,6 +162,14 @@ impl Builder {
     /// The queue of calls that name none (`task_default_queue`): `celery`.
     pub fn queue(mut self, queue: impl Into<String>) -> Self {
         self.queue = queue.into();
+        self
+    }
+
+    /// Declares `queue` when it connects, as the app's `task_queues` do: on RabbitMQ whoever is first says which priorities it
+    /// knows and whether it is a quorum queue. A queue that is not there when a task is sent to it is declared as Celery
+    /// does for a bare name.
+    pub fn declare(mut self, queue: Queue) -> Self {
+        self.declared.push(queue);
         self
     }
 
@@ -179,27 +211,19 @@ impl Builder {
     ///
     /// [`Error::Broker`](crate::Error::Broker) and [`Error::Results`](crate::Error::Results) for a URL or an option that
     /// cannot be used, and at once when a server is not there.
-    pub async fn connect(self) -> Result<Client> {
-        let transport = match self.broker {
-            Broker::Given(transport) => transport,
-            Broker::Url(url) => {
-                let options = ConnectOptions::new(self.broker_options, &*self.name)
-                    .with_use_ssl(self.use_ssl.clone())
-                    .with_failover_strategy(self.failover_strategy);
-                Arc::from(celery_transport::connect(&url, &options)?)
-            }
+    pub async fn connect(mut self) -> Result<Client> {
+        self.options.client_name.clone_from(&self.name);
+        let transport = match &self.broker {
+            Broker::Given(transport) => Arc::clone(transport),
+            Broker::Url(url) => Arc::from(celery_transport::connect(url, &self.options)?),
         };
         let publisher = transport.publisher().await?;
-        let results = match self.results {
-            Results::Given(backend) => Some(backend),
-            Results::Url(url) => {
-                let options = celery_results::ConnectOptions::new(self.result_options, &*self.name)
-                    .with_use_ssl(self.use_ssl);
-                Some(connect_backend(&url, &options).await?)
-            }
-            Results::None => None,
-        };
-        let mut encoding = Encoding::json(self.name, Uuid::new_v4().to_string());
+        if !self.declared.is_empty() {
+            publisher.declare(&self.declared).await?;
+        }
+        let reply_to = Uuid::new_v4().to_string();
+        let results = self.connect_results(&transport, &reply_to).await?;
+        let mut encoding = Encoding::json(self.name, reply_to);
         encoding.serializer = self.serializer;
         encoding.compression = self.compression;
         Ok(Client::of(Inner {
@@ -212,6 +236,31 @@ impl Builder {
             retry: self.retry,
             now: self.now,
         }))
+    }
+
+    async fn connect_results(
+        &self,
+        transport: &Arc<dyn Transport>,
+        reply_to: &str,
+    ) -> Result<Option<Arc<dyn ResultBackend>>> {
+        let url = match &self.results {
+            Results::Given(backend) => return Ok(Some(Arc::clone(backend))),
+            Results::Url(url) => url,
+            Results::None => return Ok(None),
+        };
+        let is_amqp = matches!(&self.broker, Broker::Url(broker) if amqp::is_ours(broker));
+        if rpc::is_ours(url) {
+            if !is_amqp {
+                let reason = "results come as messages from RabbitMQ only; name a Redis for them".to_owned();
+                return Err(celery_results::Error::Url { url: url.clone(), reason }.into());
+            }
+            return Ok(Some(Arc::new(Rpc::listening(Arc::clone(transport), reply_to).await?)));
+        }
+        let use_ssl =
+            self.result_use_ssl.clone().or_else(|| self.options.use_ssl.clone().filter(|_| !is_amqp));
+        let options = celery_results::ConnectOptions::new(self.result_options.clone(), &*self.name)
+            .with_use_ssl(use_ssl);
+        Ok(Some(connect_backend(url, &options).await?))
     }
 }
 

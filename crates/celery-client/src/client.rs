@@ -14,7 +14,7 @@ use celery_protocol::{
     result::{ResultTree, SavedGroup},
 };
 use celery_results::ResultBackend;
-use celery_transport::{Publication, Transport};
+use celery_transport::{Publication, Transport, Unroutable};
 use uuid::Uuid;
 
 use crate::{Builder, Error, Handle, Result, RetryPolicy, Sendable, builder::Now, publish::Pump};
@@ -220,7 +220,7 @@ impl Client {
                 Publication::new(exchange, key, message).of_type(text("exchange_type").unwrap_or("direct"))
             }
             // kombu's default exchange, whose routing keys are queues.
-            None => Publication::new("", queue, message),
+            None => Publication::new("", queue, message).when_unroutable(Unroutable::Declare),
         })
     }
 }

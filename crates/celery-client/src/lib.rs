@@ -16,7 +16,7 @@ pub use builder::Builder;
 pub use celery_protocol as protocol;
 pub use celery_protocol::canvas::{Signature, chain, chord, chunks, group, map, starmap};
 pub use celery_results::Error as ResultsError;
-pub use celery_transport::Error as BrokerError;
+pub use celery_transport::{ConnectOptions, Error as BrokerError, Queue};
 pub use client::Client;
 pub use error::{Error, Result, TaskFailure};
 pub use events::{EventBatch, Events};

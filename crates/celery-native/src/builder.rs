@@ -92,7 +92,8 @@ impl WorkerBuilder {
         self
     }
 
-    /// The URL of the result backend, as Celery's `result_backend`. Without one no results are kept.
+    /// The URL of the result backend, as Celery's `result_backend`: with `rpc://` results go to whoever sent the tasks.
+    /// Without one no results are kept.
     pub fn results(mut self, url: impl Into<String>) -> Self {
         self.results = Some(Results::Url(url.into()));
         self

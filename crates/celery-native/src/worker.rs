@@ -85,7 +85,7 @@ impl Worker {
             Some(Results::Url(url)) => {
                 let options =
                     celery_results::ConnectOptions::new(serde_json::Map::new(), &*self.config.hostname);
-                Some(celery_results::connect_backend(&url, &options).await?)
+                Some(celery_results::connect_through(&url, &options, &self.transport).await?)
             }
         };
         let (sender, events) = events();

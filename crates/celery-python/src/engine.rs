@@ -70,7 +70,10 @@ impl Engine {
         let options = ConnectOptions::new(settings.broker_transport_options.clone(), &*settings.hostname)
             .with_priority_order(settings.priority_order()?)
             .with_use_ssl(settings.broker_use_ssl.clone())
-            .with_failover_strategy(settings.broker_failover_strategy.clone());
+            .with_failover_strategy(settings.broker_failover_strategy.clone())
+            .with_login_method(settings.broker_login_method.clone())
+            .with_heartbeat(Some(settings.broker_heartbeat.clone()))
+            .with_connection_timeout(Some(settings.broker_connection_timeout.clone()));
         let in_process = celery_transport::memory::refuse;
         settings.broker_urls.iter().try_for_each(|url| in_process(url)).map_err(invalid)?;
         let transport = celery_transport::connect_all(&settings.broker_urls, &options).map_err(invalid)?;
@@ -303,7 +306,7 @@ async fn work(
         .revoked(&settings.revoked);
     let mut backend = None;
     if let Some(url) = &settings.result_backend {
-        match results::open(url, &settings, &shutdown).await? {
+        match results::open(url, &settings, &shutdown, &transport).await? {
             Some(results) => {
                 backend = Some(Arc::clone(&results));
                 builder = builder.results(results);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use celery_results::{ConnectOptions, ResultBackend};
+use celery_transport::Transport;
 use celery_worker::{Phase, Shutdown};
 
 use crate::settings::Settings;
@@ -17,13 +18,15 @@ pub(crate) async fn open(
     url: &str,
     settings: &Settings,
     shutdown: &Shutdown,
+    broker: &Arc<dyn Transport>,
 ) -> Result<Option<Arc<dyn ResultBackend>>, String> {
     let transport_options = settings.result_backend_transport_options.clone();
     let options = ConnectOptions::new(transport_options, &*settings.hostname)
-        .with_use_ssl(settings.redis_backend_use_ssl.clone());
+        .with_use_ssl(settings.redis_backend_use_ssl.clone())
+        .with_persistent(settings.result_persistent);
     let mut phases = shutdown.phases();
     loop {
-        let error = match celery_results::connect_backend(url, &options).await {
+        let error = match celery_results::connect_through(url, &options, broker).await {
             Ok(results) => return Ok(Some(results)),
             Err(error) => error,
         };

@@ -29,6 +29,9 @@ pub(crate) struct Settings {
     pub(crate) broker_transport_options: Map<String, Value>,
     pub(crate) broker_use_ssl: Option<Value>,
     pub(crate) broker_failover_strategy: Option<String>,
+    pub(crate) broker_login_method: Option<String>,
+    pub(crate) broker_heartbeat: Value,
+    pub(crate) broker_connection_timeout: Value,
     pub(crate) connection_retry: bool,
     pub(crate) connection_max_retries: Option<u32>,
     /// The result store's URL; `None` when results are ignored or Python's own backend keeps them.
@@ -37,6 +40,7 @@ pub(crate) struct Settings {
     pub(crate) result_backend_shown: String,
     pub(crate) result_backend_transport_options: Map<String, Value>,
     pub(crate) redis_backend_use_ssl: Option<Value>,
+    pub(crate) result_persistent: bool,
     pub(crate) result_expires: Option<f64>,
     pub(crate) result_extended: bool,
     pub(crate) accept_content: Vec<String>,

@@ -6,9 +6,17 @@ from datetime import timedelta
 import pytest
 from celery import Celery
 
-from celery_oxide._entry import rust_keeps_results
+from celery_oxide._entry import rust_answers, rust_keeps_results
 from celery_oxide._errors import SettingsError
-from celery_oxide._servers import broker_url, broker_urls, failover_strategy, result_options, transport_options, use_ssl
+from celery_oxide._servers import (
+    amqp_settings,
+    broker_url,
+    broker_urls,
+    failover_strategy,
+    result_options,
+    transport_options,
+    use_ssl,
+)
 
 
 def conf(**settings):
@@ -110,3 +118,30 @@ def test_who_keeps_results(url, rust):
     app = Celery(set_as_current=False, backend=url)
     app.conf.redis_password = "x"
     assert rust_keeps_results(app) is False
+
+
+@pytest.mark.parametrize(
+    ("broker", "rust"),
+    [
+        ("amqp://h", True),
+        ("amqps://h/v", True),
+        (["pyamqp://h", "amqp://i"], True),
+        (["amqp://h", "redis://i"], False),
+        ("redis://h", False),
+    ],
+)
+def test_results_by_messages_are_the_engines_on_rabbitmq(broker, rust):
+    app = Celery(set_as_current=False, broker=broker, backend="rpc://")
+    assert rust_answers(app) is rust_keeps_results(app) is rust
+    pickled = Celery(set_as_current=False, broker=broker, backend="rpc://")
+    pickled.conf.result_serializer = "pickle"
+    assert rust_keeps_results(pickled) is False
+
+
+def test_what_only_rabbitmq_is_told():
+    app = Celery(set_as_current=False)
+    assert amqp_settings(app.conf) == {
+        "broker_login_method": None,
+        "broker_heartbeat": 120,
+        "broker_connection_timeout": 4,
+    }

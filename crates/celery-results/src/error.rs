@@ -53,6 +53,22 @@ pub enum Error {
     Unsupported(&'static str),
 }
 
+/// What went wrong with the broker that results go through.
+impl From<celery_transport::Error> for Error {
+    fn from(error: celery_transport::Error) -> Self {
+        use celery_transport::Error as Broker;
+        match error {
+            Broker::Url { url, reason } => Self::Url { url, reason },
+            Broker::Option { option, reason } => Self::Option { option, reason },
+            Broker::Setting { setting, reason } => Self::Setting { setting, reason },
+            Broker::Lost { url, reason } => Self::Lost { url, reason },
+            Broker::Refused { url, reason } => Self::Refused { url, reason },
+            // What is new does not go away by itself.
+            other => Self::Refused { url: String::from("the broker"), reason: other.to_string() },
+        }
+    }
+}
+
 impl Error {
     /// Whether the same call may succeed later, without anybody changing anything.
     pub fn is_transient(&self) -> bool {

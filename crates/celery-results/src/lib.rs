@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | the process itself | `memory://` | [`memory`] |
 //! | Valkey and Redis | `redis://`, `rediss://`, `redis+socket://`, `sentinel://`, the same with `valkey` | [`valkey`] |
+//! | the queue of whoever sent the task | `rpc://` | [`rpc`] |
 //!
 //! Architecture invariant: no type of a broker library appears in this crate's public API.
 
@@ -20,13 +21,14 @@ pub mod contract;
 mod error;
 pub mod memory;
 mod reader;
+pub mod rpc;
 mod store;
 pub mod valkey;
 mod watch;
 
 pub use chords::{ChordMembers, ChordPart, ChordStore};
-pub use connect::{ConnectOptions, connect, connect_backend};
+pub use connect::{ConnectOptions, connect, connect_backend, connect_through};
 pub use error::{Error, Result};
 pub use reader::{ResultBackend, ResultReader};
-pub use store::{ResultStore, StoreResult};
+pub use store::{ReplyAddress, ResultStore, StoreResult};
 pub use watch::{Watch, Watched};

@@ -17,13 +17,19 @@ pub struct ConnectOptions {
     pub transport_options: Map<String, Value>,
     /// The node name, `celery@host`: shown by the broker's tools (`CLIENT LIST`).
     pub client_name: String,
-    /// `broker_use_ssl`, as a JSON value: a dictionary with the keys of redis-py (`ssl_cert_reqs`, `ssl_ca_certs`, …), whose
-    /// constants of Python's `ssl` module are numbers, or `true`.
+    /// `broker_use_ssl`, as a JSON value: `true`, or a dictionary with the keys of redis-py (`ssl_cert_reqs`, `ssl_ca_certs`,
+    /// …) or for RabbitMQ those of py-amqp (`cert_reqs`, `ca_certs`, …), whose constants of Python's `ssl` module are numbers.
     pub use_ssl: Option<Value>,
     /// `broker_failover_strategy`: `round-robin` or `shuffle`. It chooses among several URLs with semicolons between them.
     pub failover_strategy: Option<String>,
     /// `worker_priority_order`: which lists are served first.
     pub priority_order: PriorityOrder,
+    /// `broker_login_method`: `PLAIN`, `AMQPLAIN` or `EXTERNAL`. Of RabbitMQ, as the next two.
+    pub login_method: Option<String>,
+    /// `broker_heartbeat` in seconds.
+    pub heartbeat: Option<Value>,
+    /// `broker_connection_timeout` in seconds.
+    pub connection_timeout: Option<Value>,
 }
 
 impl ConnectOptions {
@@ -43,6 +49,27 @@ impl ConnectOptions {
     #[must_use]
     pub fn with_failover_strategy(mut self, strategy: Option<String>) -> Self {
         self.failover_strategy = strategy;
+        self
+    }
+
+    /// Logs in to RabbitMQ as `broker_login_method` says.
+    #[must_use]
+    pub fn with_login_method(mut self, method: Option<String>) -> Self {
+        self.login_method = method;
+        self
+    }
+
+    /// Proposes to RabbitMQ the interval that `broker_heartbeat` says: seconds, 0 for the broker's own.
+    #[must_use]
+    pub fn with_heartbeat(mut self, seconds: Option<Value>) -> Self {
+        self.heartbeat = seconds;
+        self
+    }
+
+    /// Waits for RabbitMQ to answer as long as `broker_connection_timeout` says: seconds.
+    #[must_use]
+    pub fn with_connection_timeout(mut self, seconds: Option<Value>) -> Self {
+        self.connection_timeout = seconds;
         self
     }
 

@@ -6,7 +6,7 @@
 //!
 //! | driver | URL | module |
 //! |---|---|---|
-//! | RabbitMQ | `amqp://`, `pyamqp://` | [`amqp`] |
+//! | RabbitMQ | `amqp://`, `amqps://`, `pyamqp://` | [`amqp`] |
 //! | the process itself | `memory://` | [`memory`] |
 //! | Valkey and Redis | `redis://`, `rediss://`, `redis+socket://`, `sentinel://`, the same with `valkey` | [`valkey`] |
 //!
@@ -53,4 +53,4 @@ pub use queue::Queue;
 pub use several::Several;
 pub use statistics::Statistics;
 pub use subscription::{Broadcast, Subscription};
-pub use transport::{Acknowledger, Consumer, Publication, Publisher, Transport};
+pub use transport::{Acknowledger, Consumer, Publication, Publisher, Transport, Unroutable};

@@ -146,6 +146,21 @@ pub trait Publisher: Send + Sync {
     async fn delete(&self, queues: &[Queue]) -> Result<()>;
 }
 
+/// What becomes of a message that no queue takes. A broker that makes a queue of whatever is pushed to one does not ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Unroutable {
+    /// It is dropped, and the log says so.
+    #[default]
+    Warn,
+    /// It is dropped without a word: the answer to one who may be gone.
+    Forget,
+    /// The queue that it names is declared as Celery does for a bare name ([`Queue::named`]), and it is sent again: a task
+    /// may be sent before the first worker starts (`celery/app/amqp.py: send_task_message`, `declare`). Of an exchange
+    /// nobody knows which queue to declare: as [`Warn`](Self::Warn).
+    Declare,
+}
+
 /// A message and where it goes.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -162,6 +177,8 @@ pub struct Publication {
     /// Which of [several](crate::Several) brokers it goes to: 0 is the first, or the only one. A fanout exchange is on all
     /// of them.
     pub broker: usize,
+    /// What becomes of it when there is no queue for it.
+    pub unroutable: Unroutable,
 }
 
 impl Publication {
@@ -173,6 +190,7 @@ impl Publication {
             routing_key: routing_key.into(),
             message,
             broker: 0,
+            unroutable: Unroutable::Warn,
         }
     }
 
@@ -188,6 +206,13 @@ impl Publication {
     #[must_use]
     pub fn to_broker(mut self, broker: usize) -> Self {
         self.broker = broker;
+        self
+    }
+
+    /// Says what becomes of it when there is no queue for it.
+    #[must_use]
+    pub fn when_unroutable(mut self, unroutable: Unroutable) -> Self {
+        self.unroutable = unroutable;
         self
     }
 

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use crate::{
     Error, Result, hide_password,
     place::Place,
-    route::{Order, Route},
+    route::{FailoverStrategy, Route},
     sentinel::Sentinels,
-    tls::TlsSettings,
+    tls::{TlsNames, TlsSettings},
 };
 
 /// Whose URL it is, for what people read.
@@ -80,7 +80,8 @@ impl Address {
     ///
     /// [`Error::Url`], [`Error::Option`] and [`Error::Setting`], which name what cannot be used.
     pub fn parse(urls: &str, owner: Owner, access: &Access) -> Result<Self> {
-        let use_ssl = access.use_ssl.as_ref().map_or(Ok(None), TlsSettings::read);
+        let use_ssl = access.use_ssl.as_ref();
+        let use_ssl = use_ssl.map_or(Ok(None), |given| TlsSettings::read(given, TlsNames::Redis));
         let use_ssl =
             use_ssl.map_err(|reason| Error::Setting { setting: owner.use_ssl().to_owned(), reason })?;
         let places = urls
@@ -104,7 +105,7 @@ impl Address {
         } else if others.iter().any(|place| place.database != database) {
             return Err(refuse("brokers that stand in for each other need the same database number"));
         } else {
-            Route::among(places, order(access.failover_strategy.as_deref())?)
+            Route::among(places, FailoverStrategy::read(access.failover_strategy.as_deref())?)
         };
         Ok(Self { route: Arc::new(route), database, shown })
     }
@@ -123,18 +124,6 @@ impl Address {
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Address").field(&self.shown).finish()
-    }
-}
-
-/// Source: `kombu/connection.py: failover_strategies`.
-fn order(strategy: Option<&str>) -> Result<Order> {
-    match strategy {
-        None | Some("round-robin") => Ok(Order::RoundRobin),
-        Some("shuffle") => Ok(Order::Shuffle),
-        Some(other) => Err(Error::Setting {
-            setting: "broker_failover_strategy".to_owned(),
-            reason: format!("{other:?} is not supported; \"round-robin\" and \"shuffle\" are"),
-        }),
     }
 }
 

@@ -22,4 +22,6 @@ pub use error::{Error, Result};
 pub use events::Events;
 pub use place::{NO_PROVIDER, SCHEMES, is_ours};
 pub use pubsub::PubSub;
+pub use route::FailoverStrategy;
 pub use shown::hide_password;
+pub use tls::{TlsNames, TlsSettings};

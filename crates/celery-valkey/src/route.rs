@@ -18,19 +18,37 @@ use crate::{
     sentinel::Sentinels,
 };
 
-/// Who comes next. Source: `kombu/connection.py: failover_strategies`.
+/// Who comes next of several brokers (`broker_failover_strategy`). Source: `kombu/connection.py: failover_strategies`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
+pub enum FailoverStrategy {
     /// The one that was given next, after the last the first.
     RoundRobin,
     /// Any other.
     Shuffle,
 }
 
+impl FailoverStrategy {
+    /// Reads the setting. Round-robin when it is not given.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] for any other, such as a function of the app's own.
+    pub fn read(given: Option<&str>) -> Result<Self> {
+        match given {
+            None | Some("round-robin") => Ok(Self::RoundRobin),
+            Some("shuffle") => Ok(Self::Shuffle),
+            Some(other) => Err(Error::Setting {
+                setting: "broker_failover_strategy".to_owned(),
+                reason: format!("{other:?} is not supported; \"round-robin\" and \"shuffle\" are"),
+            }),
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Kind {
     One,
-    Several { places: Vec<Arc<Place>>, order: Order },
+    Several { places: Vec<Arc<Place>>, order: FailoverStrategy },
     Sentinel(Sentinels),
 }
 
@@ -63,7 +81,7 @@ impl Route {
     }
 
     /// To the first of several that answers and is no replica.
-    pub(crate) fn among(places: Vec<Place>, order: Order) -> Self {
+    pub(crate) fn among(places: Vec<Place>, order: FailoverStrategy) -> Self {
         let places: Vec<_> = places.into_iter().map(Arc::new).collect();
         let first = places.first().cloned();
         Self::new(Kind::Several { places, order }, first)
@@ -158,7 +176,7 @@ impl Route {
         let is_now = |place: &Arc<Place>| now.as_ref().is_some_and(|now| Arc::ptr_eq(now, place));
         let from = places.iter().position(is_now).unwrap_or_default();
         let mut others: Vec<_> = places.iter().cycle().skip(from + 1).take(places.len() - 1).collect();
-        if *order == Order::Shuffle {
+        if *order == FailoverStrategy::Shuffle {
             others.sort_by_cached_key(|_| RandomState::new().build_hasher().finish());
         }
         for place in others {

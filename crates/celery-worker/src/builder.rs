@@ -198,7 +198,7 @@ impl Worker {
         background.spawn(heartbeat.clone().beat());
         let telling = tokio::spawn(events::send(dispatcher.clone(), Arc::clone(&publisher)));
 
-        let reporter = Arc::new(Reporter::new(&config));
+        let reporter = Arc::new(Reporter::new(&config, results.as_deref()));
         let follower = config.following.clone();
         let follower = follower.map(|known| Follower::new(known, config.zone.clone(), &config.queues));
         let (completer, items) = mpsc::unbounded_channel();

@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use celery_executor::{Failure, Outcome};
+use celery_protocol::Message;
 use celery_protocol::result::RevokedReason;
 use celery_protocol::{ExceptionInfo, Extended, ResultMeta, State, iso8601};
-use celery_results::StoreResult;
+use celery_results::{ReplyAddress, ResultBackend, StoreResult};
 use celery_scheduler::Zone;
 
 use crate::Config;
@@ -23,6 +24,8 @@ pub(crate) struct Reporter {
     expires: Option<Duration>,
     extended: bool,
     zone: Zone,
+    /// Whether results say who sent their tasks.
+    answers: bool,
 }
 
 /// A result before it is encoded.
@@ -34,12 +37,14 @@ struct Meta<'a> {
 }
 
 impl Reporter {
-    pub(crate) fn new(config: &Config) -> Self {
+    /// `results` is where they are stored.
+    pub(crate) fn new(config: &Config, results: Option<&dyn ResultBackend>) -> Self {
         Self {
             hostname: config.hostname.clone(),
             expires: config.result_expires,
             extended: config.result_extended,
             zone: config.zone.clone(),
+            answers: results.is_some_and(|results| results.answers()),
         }
     }
 
@@ -129,7 +134,9 @@ impl Reporter {
         meta.date_done = Some(&date_done);
         meta.group_id = headers.group.as_deref();
         meta.parent_id = headers.parent_id.as_deref();
-        Some(StoreResult::new(headers.id.as_str(), Bytes::from(meta.encode()), self.expires))
+        let reply = refused.message.as_ref().and_then(|message| self.reply(&headers.id, message));
+        let stored = StoreResult::new(headers.id.as_str(), Bytes::from(meta.encode()), self.expires);
+        Some(stored.answering(reply))
     }
 
     /// A task that is revoked wherever its message is (`celery/worker/control.py: _revoke`).
@@ -184,6 +191,15 @@ impl Reporter {
             stamps: &headers.stamps,
         });
         StoreResult::new(headers.id.as_str(), Bytes::from(encoded.encode()), self.expires)
+            .answering(self.reply(&headers.id, &in_flight.message))
+    }
+
+    /// Who sent the task, if that is asked for.
+    fn reply(&self, id: &str, message: &Message) -> Option<ReplyAddress> {
+        let properties = &message.properties;
+        let of =
+            || ReplyAddress::of(id, properties.reply_to.as_deref(), properties.correlation_id.as_deref());
+        self.answers.then(of).flatten()
     }
 }
 

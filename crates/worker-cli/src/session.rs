@@ -63,11 +63,19 @@ impl Known {
     pub(crate) fn transport(&self) -> Result<Box<dyn Transport>, Failure> {
         let settings = &self.settings;
         let url = settings.broker().map_err(Failure::Usage)?;
-        let options = ConnectOptions::new(settings.broker_transport_options.clone(), client_name())
-            .with_use_ssl(settings.broker_use_ssl.clone())
-            .with_failover_strategy(settings.broker_failover_strategy.clone());
         celery_transport::memory::refuse(url)?;
-        Ok(celery_transport::connect(url, &options)?)
+        Ok(celery_transport::connect(url, &self.connect_options())?)
+    }
+
+    /// What is said of the broker besides its URL.
+    pub(crate) fn connect_options(&self) -> ConnectOptions {
+        let settings = &self.settings;
+        ConnectOptions::new(settings.broker_transport_options.clone(), client_name())
+            .with_use_ssl(settings.broker_use_ssl.clone())
+            .with_failover_strategy(settings.broker_failover_strategy.clone())
+            .with_login_method(settings.broker_login_method.clone())
+            .with_heartbeat(settings.broker_heartbeat.clone())
+            .with_connection_timeout(settings.broker_connection_timeout.clone())
     }
 }
 

@@ -16,6 +16,9 @@ pub(crate) struct Settings {
     pub(crate) broker_transport_options: Map<String, Value>,
     pub(crate) broker_use_ssl: Option<Value>,
     pub(crate) broker_failover_strategy: Option<String>,
+    pub(crate) broker_login_method: Option<String>,
+    pub(crate) broker_heartbeat: Option<Value>,
+    pub(crate) broker_connection_timeout: Option<Value>,
     pub(crate) result_backend: Option<String>,
     pub(crate) result_backend_transport_options: Map<String, Value>,
     pub(crate) redis_backend_use_ssl: Option<Value>,
@@ -31,6 +34,9 @@ impl Default for Settings {
             broker_transport_options: Map::new(),
             broker_use_ssl: None,
             broker_failover_strategy: None,
+            broker_login_method: None,
+            broker_heartbeat: None,
+            broker_connection_timeout: None,
             result_backend: None,
             result_backend_transport_options: Map::new(),
             redis_backend_use_ssl: None,
@@ -42,11 +48,14 @@ impl Default for Settings {
 }
 
 /// Which of them can be given by `-o`.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 13] = [
     "broker_url",
     "broker_transport_options",
     "broker_use_ssl",
     "broker_failover_strategy",
+    "broker_login_method",
+    "broker_heartbeat",
+    "broker_connection_timeout",
     "result_backend",
     "result_backend_transport_options",
     "redis_backend_use_ssl",

@@ -6,4 +6,5 @@ mod fleet;
 mod outages;
 mod priorities;
 mod queues;
+mod rpc;
 mod steering;

@@ -11,7 +11,7 @@ const BELOW: [(&str, &[&str]); 17] = [
     ("celery-protocol-fuzz", &["celery-protocol"]),
     ("celery-valkey", &[]),
     ("celery-transport", &["celery-protocol", "celery-valkey"]),
-    ("celery-results", &["celery-protocol", "celery-valkey"]),
+    ("celery-results", &["celery-protocol", "celery-valkey", "celery-transport"]),
     ("celery-client", &["celery-protocol", "celery-transport", "celery-results"]),
     ("celery-scheduler", &[]),
     ("celery-executor", &["celery-protocol"]),
@@ -68,7 +68,7 @@ const BELOW: [(&str, &[&str]); 17] = [
 /// Libraries and the crates they belong to.
 const HOMES: [(&str, &[&str]); 3] = [
     ("fred", &["celery-valkey", "celery-transport", "celery-results"]),
-    ("lapin", &["celery-transport", "celery-results"]),
+    ("lapin", &["celery-transport"]),
     ("pyo3", &["celery-python"]),
 ];
 

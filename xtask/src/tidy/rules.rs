@@ -23,12 +23,13 @@ impl Findings {
 /// A rule: what holds, and the check.
 type Rule = (&'static str, fn(&Workspace) -> Result<Findings>);
 
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 13] = [
     ("every crate has a README and says what it is", documents::crates_are_described),
     ("links in Markdown files lead somewhere", documents::links_resolve),
     ("crates depend downwards only", dependencies::point_downwards),
     ("libraries are used only where they belong", dependencies::libraries_stay_in_place),
     ("fred is named only in valkey folders", sources::fred_stays_in_valkey),
+    ("lapin is named only in amqp folders", sources::lapin_stays_in_amqp),
     ("unsafe is only in celery-python, and each time says why it is sound", sources::unsafe_is_explained),
     ("no source file is longer than 800 lines", sources::files_are_short),
     ("mod.rs has no logic", sources::mod_files_only_list),

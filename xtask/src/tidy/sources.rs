@@ -18,12 +18,21 @@ const REACH: usize = 8;
 const FORBIDDEN: [&str; 0] = [];
 
 pub(crate) fn fred_stays_in_valkey(workspace: &Workspace) -> Result<Findings> {
-    let homes = ["valkey", "celery-valkey"];
+    Ok(stays_in(workspace, "fred::", &["valkey", "celery-valkey"]))
+}
+
+pub(crate) fn lapin_stays_in_amqp(workspace: &Workspace) -> Result<Findings> {
+    // The example measures what the library itself can do.
+    Ok(stays_in(workspace, "lapin::", &["amqp", "amqp_ceiling.rs"]))
+}
+
+/// Names of `library` in files that are under none of the folders `homes`.
+fn stays_in(workspace: &Workspace, library: &str, homes: &[&str]) -> Findings {
     let inside = |source: &&Source| {
         source.path.components().any(|part| homes.iter().any(|home| part.as_os_str() == *home))
     };
     let outside = workspace.rust().filter(|source| !inside(source) && !is_own(source));
-    Ok(Findings::of(places(outside, |line| line.contains("fred::"))))
+    Findings::of(places(outside, |line| line.contains(library)))
 }
 
 pub(crate) fn unsafe_is_explained(workspace: &Workspace) -> Result<Findings> {

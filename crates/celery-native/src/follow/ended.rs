@@ -3,6 +3,7 @@
 use celery_executor::{Failure, JobId};
 use celery_protocol::canvas::Signature;
 use celery_protocol::{ExceptionInfo, Extended, Message, State, TaskHeaders, Value};
+use celery_results::ReplyAddress;
 
 /// A task that did not succeed, or another that shares its fate.
 #[derive(Debug, Clone)]
@@ -17,11 +18,15 @@ pub(super) struct Member {
     pub(super) parent: Option<String>,
     /// The body of the chord that it is a part of.
     pub(super) chord: Option<Signature>,
+    /// Who waits for its result by messages.
+    pub(super) reply: Option<ReplyAddress>,
 }
 
 impl Member {
-    pub(super) fn of(headers: &TaskHeaders, chord: Option<Signature>) -> Self {
+    pub(super) fn of(headers: &TaskHeaders, message: &Message, chord: Option<Signature>) -> Self {
+        let (to, with) = (&message.properties.reply_to, &message.properties.correlation_id);
         Self {
+            reply: ReplyAddress::of(&headers.id, to.as_deref(), with.as_deref()),
             id: headers.id.clone(),
             group: headers.group.clone().filter(|group| !group.is_empty()),
             index: headers.group_index,
@@ -37,8 +42,10 @@ impl Member {
             Some(Value::Int(index)) => Some(*index),
             _ => None,
         };
+        let id = signature.id()?;
         Some(Self {
-            id: signature.id()?.to_owned(),
+            id: id.to_owned(),
+            reply: ReplyAddress::of(id, options.text("reply_to"), None),
             group: options.text("group_id").map(str::to_owned),
             index,
             parent: options.text("parent_id").map(str::to_owned),

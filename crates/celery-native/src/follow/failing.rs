@@ -30,7 +30,8 @@ impl NativeHost {
         meta.date_done = Some(&date_done);
         meta.group_id = member.group.as_deref();
         meta.parent_id = member.parent.as_deref();
-        let batch = [StoreResult::new(&*member.id, meta.encode().into(), self.expires())];
+        let stored = StoreResult::new(&*member.id, meta.encode().into(), self.expires());
+        let batch = [stored.answering(member.reply.clone())];
         persist("store a failure", || results.store(&batch)).await;
     }
 

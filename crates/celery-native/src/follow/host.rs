@@ -54,7 +54,7 @@ impl NativeHost {
     /// Stores a failure if that is wanted, and tells all whom it concerns (`Backend.mark_as_failure`).
     async fn fail(&self, ended: &Ended<'_>, fate: &Fate, store: bool, calls_errbacks: bool) {
         let cause = ended.cause;
-        let member = Member::of(cause.headers, ended.chord());
+        let member = Member::of(cause.headers, ended.message, ended.chord());
         if store {
             let result = fate.exception.encode();
             let mut meta = ResultMeta::new(&member.id, fate.state.clone(), &result);
@@ -147,7 +147,7 @@ impl Host for NativeHost {
                 return self.follow(&ended, std::str::from_utf8(value).unwrap_or("null"), ending.store).await;
             }
             How::Counted(value) => {
-                let member = Member::of(&headers, ended.chord());
+                let member = Member::of(&headers, ended.message, ended.chord());
                 let value = std::str::from_utf8(value).unwrap_or("null");
                 self.return_part(cause, &member, &State::Success, value).await;
             }

@@ -46,6 +46,7 @@ def describe(app: Any, question: dict[str, Any]) -> dict[str, Any]:
         "broker_transport_options": _servers.transport_options(conf, "broker_transport_options"),
         "broker_use_ssl": _servers.use_ssl(conf, "broker_use_ssl"),
         "broker_failover_strategy": _servers.failover_strategy(conf),
+        **_servers.amqp_settings(conf),
         "control_exchange": conf.control_exchange,
         "event_exchange": conf.event_exchange,
         "task_default_queue": conf.task_default_queue,
@@ -60,9 +61,11 @@ def describe(app: Any, question: dict[str, Any]) -> dict[str, Any]:
 
 def _results(app: Any) -> dict[str, Any]:
     from celery_oxide import _servers
-    from celery_oxide._entry import rust_keeps_results
+    from celery_oxide._entry import rust_answers, rust_keeps_results
     from celery_oxide._errors import SettingsError
 
+    if rust_answers(app):
+        raise SettingsError("results go to whoever sent the task (rpc://): nobody else can read them")
     if not rust_keeps_results(app):
         kind = type(app.backend)
         raise SettingsError(

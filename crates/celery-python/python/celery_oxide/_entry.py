@@ -10,6 +10,7 @@ from celery.app import trace
 from celery.app.task import Task
 from celery.backends.base import BaseBackend, DisabledBackend
 from celery.backends.redis import RedisBackend, SentinelBackend
+from celery.backends.rpc import RPCBackend
 from celery.loaders.base import BaseLoader
 
 from celery_oxide._kind import task_kind
@@ -119,16 +120,29 @@ def _loader_has_hooks(loader: Any) -> bool:
 def rust_keeps_results(app: Any) -> bool:
     """Say whether the Rust result store can take the place of the app's backend.
 
-    It speaks the stock Redis backend's format with JSON. Subclasses, other
-    serialisers and compressed results stay with Python, and so do passwords
+    It speaks the formats of the stock Redis and RPC backends with JSON. Subclasses,
+    other serialisers and compressed results stay with Python, and so do passwords
     that are not in the URL.
     """
+    backend = app.backend
+    if backend.serializer != "json" or getattr(backend, "compression", None):
+        return False
+    return rust_answers(app) or _is_redis(app)
+
+
+def rust_answers(app: Any) -> bool:
+    """Say whether results are messages to who sent the tasks, and the engine sends them: on RabbitMQ."""
+    urls = app.conf.broker_read_url or app.conf.broker_url or ""
+    schemes = [url.partition("://")[0] for url in ([urls] if isinstance(urls, str) else urls)]
+    on_amqp = bool(schemes) and all(scheme in ("amqp", "amqps", "pyamqp") for scheme in schemes)
+    return type(app.backend) is RPCBackend and on_amqp
+
+
+def _is_redis(app: Any) -> bool:
     backend = app.backend
     elsewhere = ("redis_username", "redis_password", "redis_backend_credential_provider")
     return (
         type(backend) in (RedisBackend, SentinelBackend)
-        and backend.serializer == "json"
-        and not getattr(backend, "compression", None)
         and backend.url is not None
         and str(backend.url).startswith(_REDIS)
         and not any(app.conf.get(name) for name in elsewhere)

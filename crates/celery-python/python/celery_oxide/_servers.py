@@ -48,6 +48,15 @@ def failover_strategy(conf: Any) -> str | None:
     raise SettingsError("broker_failover_strategy: only 'round-robin' and 'shuffle' are supported")
 
 
+def amqp_settings(conf: Any) -> dict[str, Any]:
+    """Give what only RabbitMQ is told: as with kombu, Redis has options for it in ``broker_transport_options``."""
+    return {
+        "broker_login_method": conf.broker_login_method,
+        "broker_heartbeat": conf.broker_heartbeat,
+        "broker_connection_timeout": conf.broker_connection_timeout,
+    }
+
+
 def use_ssl(conf: Any, name: str) -> Any:
     """Give ``broker_use_ssl`` or ``redis_backend_use_ssl`` as JSON can say it. Python's constants are numbers."""
     value = conf.get(name)

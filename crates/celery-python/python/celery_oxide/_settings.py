@@ -17,15 +17,21 @@ from celery.utils.serialization import jsonify
 from kombu.serialization import prepare_accept_content
 
 from celery_oxide import _following, _queues
-from celery_oxide._entry import MESSAGE_DECIDES, Entry, rust_keeps_results
+from celery_oxide._entry import MESSAGE_DECIDES, Entry, rust_answers, rust_keeps_results
 from celery_oxide._errors import SettingsError
 from celery_oxide._panel import own_commands
-from celery_oxide._servers import broker_urls, failover_strategy, result_options, transport_options, use_ssl
+from celery_oxide._servers import (
+    amqp_settings,
+    broker_urls,
+    failover_strategy,
+    result_options,
+    transport_options,
+    use_ssl,
+)
 
 
 #: Settings that a stock worker reads and this one does not honour yet, and what holds instead.
 _UNSUPPORTED = {
-    "broker_connection_timeout": "connecting fails after 5 seconds, or socket_connect_timeout in broker_transport_options",
     "redis_max_connections": "the worker has three connections",
     "redis_retry_on_timeout": "commands that timed out are always tried again",
     "result_failure_expires": "failures are kept as long as other results",
@@ -79,7 +85,9 @@ def collect(
     rust_results = rust_keeps_results(app)
     names = sorted(app.tasks)
     entries = [Entry(app.tasks[name], rust_results) for name in names]
-    following = _following.settings(app, entries) if rust_results else None
+    answers = rust_results and rust_answers(app)
+    # Upstream's code refuses a chord where nobody keeps results.
+    following = _following.settings(app, entries) if rust_results and not answers else None
     loglevel = options.get("loglevel") or "WARNING"
     settings = {
         "hostname": hostname,
@@ -90,9 +98,11 @@ def collect(
         "broker_transport_options": transport_options(conf, "broker_transport_options"),
         "broker_use_ssl": use_ssl(conf, "broker_use_ssl"),
         "broker_failover_strategy": failover_strategy(conf),
+        **amqp_settings(conf),
         "connection_retry": _connection_retry(conf),
         "connection_max_retries": conf.broker_connection_max_retries or None,
-        "result_backend": str(app.backend.url) if rust_results else None,
+        "result_backend": _result_url(app, answers) if rust_results else None,
+        "result_persistent": bool(conf.result_persistent),
         "result_backend_shown": app.backend.as_uri(),
         "result_backend_transport_options": result_options(conf),
         "redis_backend_use_ssl": use_ssl(conf, "redis_backend_use_ssl"),
@@ -119,6 +129,10 @@ def collect(
         "clock": app.clock.value,
     }
     return settings, entries
+
+
+def _result_url(app: Any, answers: bool) -> str:
+    return "rpc://" if answers else str(app.backend.url)
 
 
 def _control(app: Any, options: dict[str, Any]) -> dict[str, Any]:

@@ -30,15 +30,17 @@ pub struct Amqp {
 }
 
 impl Amqp {
-    /// The broker at `url` with `broker_transport_options`; with several URLs, the first that answers. Nothing is
-    /// connected yet.
+    /// The broker at `url` with `broker_transport_options`; with several URLs, the first that answers. Reads the files with
+    /// certificates; nothing is connected yet.
     ///
     /// # Errors
     ///
     /// [`Error::Url`], [`Error::Option`] and [`Error::Setting`], which name what cannot be used.
     pub fn new(url: &str, options: &ConnectOptions) -> Result<Self> {
-        let address = Address::parse(url, options.failover_strategy.as_deref())?;
-        let dialer = Arc::new(Dialer::new(address, Options::parse(options)?));
+        let strategy = options.failover_strategy.as_deref();
+        let options = Options::parse(options)?;
+        let address = Address::parse(url, strategy, &options)?;
+        let dialer = Arc::new(Dialer::new(address, options));
         Ok(Self { link: Arc::new(Link::new(Arc::clone(&dialer))), dialer })
     }
 }

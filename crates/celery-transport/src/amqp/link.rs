@@ -3,13 +3,19 @@
 //! The client library's own recovery is off. Whoever holds a channel opens a new one when it is lost, and knows what has
 //! to be declared on it.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
-use lapin::{Channel, Connect, Connection, ConnectionProperties, Event};
+use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties, Event};
 use tokio::sync::Mutex;
 
-use super::{address::Address, failure, options::Options};
+use super::{
+    address::Address,
+    failure,
+    options::Options,
+    place::Place,
+    socket::{self, Kit},
+};
 use crate::{Error, Result};
 
 /// Opens connections.
@@ -51,17 +57,41 @@ impl Dialer {
         Err(failed.unwrap_or_else(|| failure::lost(self.url(), "no broker is given")))
     }
 
-    async fn dial(&self, place: &lapin::uri::AMQPUri, what_for: &str) -> Result<Connection> {
-        let name = format!("{} ({what_for})", self.options.client_name);
-        let properties = ConnectionProperties::default().with_connection_name(name.into());
+    async fn dial(&self, place: &Place, what_for: &str) -> Result<Connection> {
         let timeout: Duration = self.options.connect_timeout;
-        match tokio::time::timeout(timeout, place.clone().connect(properties)).await {
-            Ok(connection) => connection.map_err(|error| self.error(&error)),
+        match tokio::time::timeout(timeout, self.greet(place, what_for)).await {
+            Ok(connection) => connection,
             Err(_) => {
-                let (host, port) = (&place.authority.host, place.authority.port);
-                Err(failure::lost(self.url(), format!("{host}:{port} did not answer within {timeout:?}")))
+                let (host, port) = (&place.uri.authority.host, place.uri.authority.port);
+                let speaks = if place.tls.is_some() { "; does it speak TLS on this port?" } else { "" };
+                let reason = format!("{host}:{port} did not answer within {timeout:?}{speaks}");
+                Err(failure::lost(self.url(), reason))
             }
         }
+    }
+
+    async fn greet(&self, place: &Place, what_for: &str) -> Result<Connection> {
+        let name = format!("{} ({what_for})", self.options.client_name);
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        let socket = socket::connect(place).await.map_err(|error| failure::socket(self.url(), &error))?;
+        // Connecting is done. It is asked for once: nothing is recovered.
+        let socket = std::sync::Mutex::new(Some(socket));
+        let connected = async move |_, _| {
+            let socket = socket.lock().ok().and_then(|mut socket| socket.take());
+            let gone = || io::Error::from(io::ErrorKind::NotConnected);
+            Ok(AsyncTcpStream::Plain(socket.ok_or_else(gone)?))
+        };
+        let kit = Kit::current().into();
+        let connection = Connection::connector(place.uri.clone(), kit, connected, properties).await;
+        connection.map_err(|error| match self.error(&error) {
+            // A broker that does not like our certificate says so after the handshake, and closes the connection; which of
+            // the two is seen first is chance (RFC 8446, section 4.4.2.4).
+            Error::Lost { url, reason } if place.tls.is_some() => {
+                let why = "the broker may want a certificate of the client, or another: see certfile in broker_use_ssl";
+                Error::Lost { url, reason: format!("{reason}, right after the TLS handshake; {why}") }
+            }
+            other => other,
+        })
     }
 }
 

@@ -29,8 +29,10 @@ mod ledger;
 mod link;
 mod message;
 mod options;
+mod place;
 mod publisher;
 mod session;
+mod socket;
 mod subscription;
 mod table;
 

@@ -14,7 +14,7 @@ use lapin::{
 };
 
 use super::{declare, failure, link::Link, message};
-use crate::{Error, Publication, Publisher, Queue, Result};
+use crate::{Error, Publication, Publisher, Queue, Result, Unroutable};
 
 /// Publishes on the connection that everything but consuming shares.
 pub(super) struct AmqpPublisher {
@@ -81,10 +81,31 @@ impl AmqpPublisher {
     }
 
     async fn send(&self, channel: &Channel, publication: &Publication) -> Result<()> {
+        if self.try_send(channel, publication).await? {
+            return Ok(());
+        }
+        let (exchange, key) = (&publication.exchange, &publication.routing_key);
+        if publication.unroutable == Unroutable::Declare && exchange.is_empty() {
+            self.declare(&[Queue::named(key.as_str())]).await?;
+            if self.try_send(channel, publication).await? {
+                return Ok(());
+            }
+        }
+        // As on a stock worker, which does not notice.
+        tracing::warn!(
+            "a message was dropped: no queue is bound to exchange {exchange:?} with routing key {key:?}"
+        );
+        Ok(())
+    }
+
+    /// Sends a message. `false` when it came back because no queue takes it.
+    async fn try_send(&self, channel: &Channel, publication: &Publication) -> Result<bool> {
         let refused = |reason: String| Error::Refused { url: self.url().to_owned(), reason };
         let properties = message::properties(publication).map_err(refused)?;
         // Broadcasts and replies are for whoever listens at the moment.
-        let mandatory = publication.exchange_type != "fanout" && !declare::is_reply(&publication.exchange);
+        let mandatory = publication.unroutable != Unroutable::Forget
+            && publication.exchange_type != "fanout"
+            && !declare::is_reply(&publication.exchange);
         let options = BasicPublishOptions { mandatory, ..BasicPublishOptions::default() };
         let (exchange, key) = (publication.exchange.as_str(), publication.routing_key.as_str());
         let (Ok(to), Ok(with)) =
@@ -107,14 +128,8 @@ impl AmqpPublisher {
                      a queue may be full"
                 ),
             )),
-            Confirmation::Ack(Some(_)) => {
-                // As on a stock worker, which does not notice.
-                tracing::warn!(
-                    "a message was dropped: no queue is bound to exchange {exchange:?} with routing key {key:?}"
-                );
-                Ok(())
-            }
-            Confirmation::Ack(None) | Confirmation::NotRequested => Ok(()),
+            Confirmation::Ack(Some(_)) => Ok(false),
+            Confirmation::Ack(None) | Confirmation::NotRequested => Ok(true),
         }
     }
 }

@@ -7,3 +7,4 @@ mod declaring;
 mod losing;
 mod priorities;
 mod support;
+mod tls;

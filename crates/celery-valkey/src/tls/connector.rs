@@ -27,16 +27,23 @@ pub(super) fn build(settings: &TlsSettings) -> Result<ClientConfig, String> {
         .with_custom_certificate_verifier(verifier(settings, &provider)?);
     let Some(certfile) = &settings.certfile else {
         return match settings.keyfile {
-            Some(_) => Err("ssl_keyfile is given without ssl_certfile".to_owned()),
+            Some(_) => {
+                let (key, certificate) = (settings.names.of("keyfile"), settings.names.of("certfile"));
+                Err(format!("{key} is given without {certificate}"))
+            }
             None => Ok(client.with_no_client_auth()),
         };
     };
-    let chain = certificates("ssl_certfile", certfile)?;
+    let chain = certificates(&settings.names.of("certfile"), certfile)?;
     let (name, keyfile) =
-        settings.keyfile.as_ref().map_or(("ssl_certfile", certfile), |keyfile| ("ssl_keyfile", keyfile));
+        settings.keyfile.as_ref().map_or(("certfile", certfile), |keyfile| ("keyfile", keyfile));
+    let name = settings.names.of(name);
     let key = PrivateKeyDer::from_pem_file(keyfile)
         .map_err(|error| format!("{name}: no private key (unencrypted PEM) in {keyfile}: {error}"))?;
-    client.with_client_auth_cert(chain, key).map_err(|error| format!("ssl_certfile, ssl_keyfile: {error}"))
+    client.with_client_auth_cert(chain, key).map_err(|error| {
+        let (certificate, key) = (settings.names.of("certfile"), settings.names.of("keyfile"));
+        format!("{certificate}, {key}: {error}")
+    })
 }
 
 fn verifier(
@@ -55,11 +62,11 @@ fn verifier(
 fn roots(settings: &TlsSettings) -> Result<RootCertStore, String> {
     let mut trusted = Vec::new();
     if let Some(file) = &settings.ca_certs {
-        trusted.extend(certificates("ssl_ca_certs", file)?);
+        trusted.extend(certificates(&settings.names.of("ca_certs"), file)?);
     }
     if let Some(data) = &settings.ca_data {
         let data = CertificateDer::pem_slice_iter(data.as_bytes()).collect::<Result<Vec<_>, _>>();
-        trusted.extend(data.map_err(|error| format!("ssl_ca_data: {error}"))?);
+        trusted.extend(data.map_err(|error| format!("{}: {error}", settings.names.of("ca_data")))?);
     }
     if settings.ca_certs.is_none() && settings.ca_data.is_none() {
         // What cannot be read among the system's is of no use to anybody; the rest is.
@@ -68,8 +75,10 @@ fn roots(settings: &TlsSettings) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(trusted);
     if roots.is_empty() {
-        return Err("there is nobody to trust: the system has no certificates; name a file in ssl_ca_certs"
-            .to_owned());
+        return Err(format!(
+            "there is nobody to trust: the system has no certificates; name a file in {}",
+            settings.names.of("ca_certs")
+        ));
     }
     Ok(roots)
 }

@@ -8,4 +8,4 @@ mod connector;
 mod settings;
 mod verifier;
 
-pub(crate) use settings::TlsSettings;
+pub use settings::{TlsNames, TlsSettings};

@@ -5,9 +5,36 @@ use std::sync::Arc;
 use fred::rustls::ClientConfig;
 use serde_json::Value;
 
+/// How the settings are called: redis-py has a prefix, py-amqp has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsNames {
+    /// `ssl_ca_certs` and so on (`redis/connection.py: SSLConnection`).
+    #[default]
+    Redis,
+    /// `ca_certs` and so on (`amqp/transport.py: SSLTransport._wrap_socket_sni`).
+    Amqp,
+}
+
+impl TlsNames {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Redis => "ssl_",
+            Self::Amqp => "",
+        }
+    }
+
+    /// What a setting is called.
+    pub fn of(self, name: &str) -> String {
+        format!("{}{name}", self.prefix())
+    }
+}
+
 /// `broker_use_ssl`, `redis_backend_use_ssl`, or the parameters of a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TlsSettings {
+pub struct TlsSettings {
+    pub(super) names: TlsNames,
+    /// Whom the certificate of the server must be for, instead of the host in the URL (`server_hostname`).
+    pub(super) server: Option<String>,
     /// Whether the certificate of the server must be good. A client has no use for "optional": the server always shows
     /// one, so it means the same as "required", as in Python.
     pub(super) verify: bool,
@@ -25,6 +52,8 @@ pub(crate) struct TlsSettings {
 impl Default for TlsSettings {
     fn default() -> Self {
         Self {
+            names: TlsNames::Redis,
+            server: None,
             verify: true,
             check_hostname: true,
             ca_certs: None,
@@ -37,13 +66,17 @@ impl Default for TlsSettings {
 
 impl TlsSettings {
     /// Reads `broker_use_ssl` or `redis_backend_use_ssl`: `None` when it asks for no TLS.
-    pub(crate) fn read(given: &Value) -> Result<Option<Self>, String> {
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, with the name of the setting.
+    pub fn read(given: &Value, names: TlsNames) -> Result<Option<Self>, String> {
         match given {
             Value::Null | Value::Bool(false) => Ok(None),
-            Value::Bool(true) => Ok(Some(Self::default())),
+            Value::Bool(true) => Ok(Some(Self::named(names))),
             Value::Object(given) if given.is_empty() => Ok(None),
             Value::Object(given) => {
-                let mut settings = Self::default();
+                let mut settings = Self::named(names);
                 for (name, value) in given {
                     settings.set(name, value)?;
                 }
@@ -53,6 +86,16 @@ impl TlsSettings {
         }
     }
 
+    /// Those that hold when nothing is said: the system's roots, everything verified, no certificate of ours.
+    pub fn named(names: TlsNames) -> Self {
+        Self { names, ..Self::default() }
+    }
+
+    /// Whom the certificate of a server at `host` must be for.
+    pub fn server<'a>(&'a self, host: &'a str) -> &'a str {
+        self.server.as_deref().unwrap_or(host)
+    }
+
     /// One setting. An error names it.
     pub(crate) fn set(&mut self, name: &str, value: &Value) -> Result<(), String> {
         let text = || match value {
@@ -60,21 +103,28 @@ impl TlsSettings {
             Value::String(text) => Ok(Some(text.clone())),
             _ => Err(format!("{name}: a string is needed")),
         };
-        match name {
-            "ssl_cert_reqs" => self.verify = verify(value)?,
-            "ssl_check_hostname" => match value {
+        let bare = name.strip_prefix(self.names.prefix()).unwrap_or(name);
+        match (bare, self.names) {
+            ("cert_reqs", _) => self.verify = verify(name, value)?,
+            ("check_hostname", TlsNames::Redis) => match value {
                 Value::Bool(check) => self.check_hostname = *check,
                 Value::String(check) => self.check_hostname = !check.eq_ignore_ascii_case("false"),
                 _ => return Err(format!("{name}: true or false is needed")),
             },
-            "ssl_ca_certs" => self.ca_certs = text()?,
-            "ssl_ca_data" => self.ca_data = text()?,
-            "ssl_certfile" => self.certfile = text()?,
-            "ssl_keyfile" => self.keyfile = text()?,
-            _ => {
+            ("ca_certs", _) => self.ca_certs = text()?,
+            ("ca_data", TlsNames::Redis) => self.ca_data = text()?,
+            ("certfile", _) => self.certfile = text()?,
+            ("keyfile", _) => self.keyfile = text()?,
+            ("server_hostname", TlsNames::Amqp) => self.server = text()?,
+            (_, TlsNames::Redis) => {
                 return Err(format!(
                     "{name}: not supported; ssl_cert_reqs, ssl_check_hostname, ssl_ca_certs, ssl_ca_data, \
                      ssl_certfile and ssl_keyfile are"
+                ));
+            }
+            (_, TlsNames::Amqp) => {
+                return Err(format!(
+                    "{name}: not supported; cert_reqs, ca_certs, certfile, keyfile and server_hostname are"
                 ));
             }
         }
@@ -82,13 +132,17 @@ impl TlsSettings {
     }
 
     /// What the client library needs. Reads the files.
-    pub(crate) fn build(&self) -> Result<Arc<ClientConfig>, String> {
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with a file, with the name of the setting.
+    pub fn build(&self) -> Result<Arc<ClientConfig>, String> {
         super::connector::build(self).map(Arc::new)
     }
 }
 
 /// The names that Celery and kombu know, and the numbers of Python's `ssl.VerifyMode`.
-fn verify(value: &Value) -> Result<bool, String> {
+fn verify(name: &str, value: &Value) -> Result<bool, String> {
     match value {
         Value::String(word) => match word.strip_prefix("CERT_").unwrap_or(word).to_ascii_lowercase().as_str()
         {
@@ -105,8 +159,7 @@ fn verify(value: &Value) -> Result<bool, String> {
         Value::Null => return Ok(true),
         _ => {}
     }
-    Err("ssl_cert_reqs: required, optional or none is needed (or CERT_REQUIRED, CERT_OPTIONAL, CERT_NONE)"
-        .to_owned())
+    Err(format!("{name}: required, optional or none is needed (or CERT_REQUIRED, CERT_OPTIONAL, CERT_NONE)"))
 }
 
 #[cfg(test)]
@@ -115,14 +168,35 @@ mod tests {
 
     use super::*;
 
+    fn read(given: &Value) -> Result<Option<TlsSettings>, String> {
+        TlsSettings::read(given, TlsNames::Redis)
+    }
+
+    #[test]
+    fn names_of_py_amqp() {
+        let given =
+            json!({"ca_certs": "/ca.pem", "cert_reqs": 2, "server_hostname": null, "keyfile": "/k.pem"});
+        let settings = TlsSettings::read(&given, TlsNames::Amqp).unwrap().unwrap();
+        assert_eq!((settings.ca_certs.as_deref(), settings.server("h")), (Some("/ca.pem"), "h"));
+        let named = json!({"server_hostname": "other"});
+        assert_eq!(TlsSettings::read(&named, TlsNames::Amqp).unwrap().unwrap().server("h"), "other");
+        for name in ["ssl_ca_certs", "check_hostname", "ciphers"] {
+            let error = TlsSettings::read(&json!({ name: "x" }), TlsNames::Amqp).unwrap_err();
+            assert!(error.starts_with(name) && error.contains("server_hostname"), "{error}");
+        }
+        let error =
+            TlsSettings { ca_certs: Some("/no/such.pem".to_owned()), ..settings }.build().unwrap_err();
+        assert!(error.starts_with("ca_certs: cannot read /no/such.pem"), "{error}");
+    }
+
     #[test]
     fn forms_of_use_ssl() {
         for nothing in [json!(null), json!(false), json!({})] {
-            assert_eq!(TlsSettings::read(&nothing).unwrap(), None);
+            assert_eq!(read(&nothing).unwrap(), None);
         }
-        assert_eq!(TlsSettings::read(&json!(true)).unwrap(), Some(TlsSettings::default()));
+        assert_eq!(read(&json!(true)).unwrap(), Some(TlsSettings::default()));
         let given = json!({"ssl_cert_reqs": 0, "ssl_ca_certs": "/ca.pem", "ssl_check_hostname": "False"});
-        let settings = TlsSettings::read(&given).unwrap().unwrap();
+        let settings = read(&given).unwrap().unwrap();
         assert!(!settings.verify && !settings.check_hostname);
         assert_eq!(settings.ca_certs.as_deref(), Some("/ca.pem"));
     }
@@ -130,13 +204,13 @@ mod tests {
     #[test]
     fn words_for_verifying() {
         for word in ["required", "CERT_REQUIRED", "optional", "CERT_OPTIONAL"] {
-            assert!(verify(&json!(word)).unwrap(), "{word}");
+            assert!(verify("n", &json!(word)).unwrap(), "{word}");
         }
         for word in [json!("none"), json!("CERT_NONE"), json!(0)] {
-            assert!(!verify(&word).unwrap(), "{word}");
+            assert!(!verify("n", &word).unwrap(), "{word}");
         }
         for word in [json!("maybe"), json!(3), json!(true), json!("")] {
-            assert!(verify(&word).is_err(), "{word}");
+            assert!(verify("n", &word).is_err(), "{word}");
         }
     }
 
@@ -147,10 +221,10 @@ mod tests {
             (json!({"cert_reqs": 0}), "cert_reqs"),
             (json!({"ssl_ca_certs": 1}), "ssl_ca_certs"),
         ] {
-            let error = TlsSettings::read(&given).unwrap_err();
+            let error = read(&given).unwrap_err();
             assert!(error.starts_with(name), "{error}");
         }
-        assert!(TlsSettings::read(&json!("yes")).is_err());
+        assert!(read(&json!("yes")).is_err());
     }
 
     #[test]

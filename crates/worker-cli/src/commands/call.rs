@@ -118,17 +118,11 @@ fn routed(mut signature: Signature, options: &CallOptions, route: Option<&Route>
 
 async fn client(known: &Known) -> Result<Client, Failure> {
     let settings = &known.settings;
-    let mut builder = Client::builder(settings.broker().map_err(Failure::Usage)?)
+    let builder = Client::builder(settings.broker().map_err(Failure::Usage)?)
         .without_results()
-        .broker_options(settings.broker_transport_options.clone())
+        .connect_options(known.connect_options())
         .queue(&*settings.task_default_queue)
         .name(origin());
-    if let Some(use_ssl) = &settings.broker_use_ssl {
-        builder = builder.use_ssl(use_ssl.clone());
-    }
-    if let Some(strategy) = &settings.broker_failover_strategy {
-        builder = builder.failover_strategy(&**strategy);
-    }
     Ok(builder.connect().await?)
 }
 
