@@ -21,6 +21,45 @@ def send_all(request):
     return [app.send_task(request["task"], args=args).id for args in request["args"]]
 
 
+def fill(request):
+    """Send messages as a stock producer writes them, without waiting for each to be confirmed."""
+    tasks, count, start = request["tasks"], request["count"], request["first_id"][:-12]
+    with app.connection_for_write() as connection:
+        channel = connection.channel()
+        app.amqp.queues["celery"].bind(channel).declare()
+        confirmed = Confirmed(channel)
+        producer = app.amqp.Producer(channel, auto_declare=False)
+        for number in range(count):
+            id, task = f"{start}{number:012x}", tasks[number % len(tasks)]
+            message = app.amqp.as_task_v2(id, task, (number,))
+            headers = {"lang": "py", "task": task, **message.headers}
+            producer.publish(
+                message.body, routing_key="celery", serializer="json", headers=headers, delivery_mode=2, **message.properties
+            )
+        confirmed.wait(connection, count)
+
+
+class Confirmed:
+    """What RabbitMQ has confirmed."""
+
+    def __init__(self, channel):
+        self._latest, self._single = 0, set()
+        channel.confirm_select()
+        channel.events["basic_ack"].add(self._on_ack)
+
+    def _on_ack(self, tag, multiple):
+        if multiple:
+            self._latest = max(self._latest, tag)
+        else:
+            self._single.add(tag)
+        while self._latest + 1 in self._single:
+            self._latest += 1
+
+    def wait(self, connection, count):
+        while self._latest < count:
+            connection.drain_events(timeout=60)
+
+
 def get(request):
     result = app.AsyncResult(request["id"])
     reply = {"value": None, "error": None}
@@ -54,7 +93,16 @@ def call(request):
     return getattr(importlib.import_module(module), function)(*request["args"])
 
 
-OPERATIONS = {"send": send, "send_all": send_all, "get": get, "state": state, "states": states, "meta": meta, "call": call}
+OPERATIONS = {
+    "send": send,
+    "send_all": send_all,
+    "fill": fill,
+    "get": get,
+    "state": state,
+    "states": states,
+    "meta": meta,
+    "call": call,
+}
 
 
 def main():

@@ -3,7 +3,7 @@
 //! `cargo xtask campaign --only crash` does the same with twenty times as many tasks.
 
 use anyhow::{Result, ensure};
-use celery_oxide_tests::crash::{self, Crash, Trouble};
+use celery_oxide_tests::crash::{self, Broker, Crash, Trouble};
 use celery_oxide_tests::venv::Venv;
 use celery_oxide_tests::{arena, paths};
 
@@ -12,7 +12,7 @@ const TASKS: usize = 1000;
 fn crash(trouble: Trouble) -> Result<()> {
     let _place = arena::shared()?;
     let folder = paths::scratch("crash-")?;
-    let crash = Crash { tasks: TASKS, seed: 1, trouble, lease: Some(2.0) };
+    let crash = Crash { broker: Broker::Redis, tasks: TASKS, seed: 1, trouble, lease: Some(2.0) };
     let outcome = crash::run(&Venv::from_env()?, &crash, folder.path(), &|_| {})?;
     ensure!(outcome.is_good(TASKS), "{outcome:#?}");
     Ok(())

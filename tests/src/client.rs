@@ -98,6 +98,13 @@ impl Client {
         serde_json::from_value(ids).context("no list of ids")
     }
 
+    /// Queues `count` messages for `tasks` in turn, which RabbitMQ has on disk then: ids end in the number of the task,
+    /// which is its argument, and begin as `first_id`.
+    pub fn fill(&mut self, tasks: &[&str], count: usize, first_id: &str) -> Result<()> {
+        let request = json!({"op": "fill", "tasks": tasks, "count": count, "first_id": first_id});
+        self.ask(request).map(drop)
+    }
+
     /// `AsyncResult(id).get(timeout=seconds)`.
     pub fn get(&mut self, id: &str, seconds: f64) -> Result<Outcome> {
         let outcome = self.ask(json!({"op": "get", "id": id, "timeout": seconds}))?;

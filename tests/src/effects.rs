@@ -13,11 +13,12 @@ use rustix::time::{ClockId, clock_gettime};
 /// The environment variable that names the file, read by the apps.
 pub const VARIABLE: &str = "EFFECTS";
 
-/// The size of a record in bytes: `S 00000017 0000000012345.123456` and a line feed.
+/// The size of a record in bytes: `S 00000017 0000000012345.123456` and a line feed. The letter is `S` at the start, `R` at
+/// the start of a task whose message is marked as redelivered, and `E` at the end.
 const RECORD: usize = 32;
 
 /// A task's body began, or ended.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Mark {
     /// The number of the task.
     pub task: usize,
@@ -25,6 +26,8 @@ pub struct Mark {
     pub at: f64,
     /// Whether it ended.
     pub ended: bool,
+    /// Whether it began with a message that was marked as redelivered, and its app says so.
+    pub redelivered: bool,
 }
 
 /// Seconds of the monotonic clock.
@@ -54,12 +57,13 @@ fn parse(record: &[u8]) -> Result<Mark> {
     let text = std::str::from_utf8(record).context("a record is no text")?;
     let words: Vec<&str> = text.split_whitespace().collect();
     let [kind, task, at] = words[..] else { bail!("{text:?} is no record") };
-    let ended = match kind {
-        "S" => false,
-        "E" => true,
+    let (ended, redelivered) = match kind {
+        "S" => (false, false),
+        "R" => (false, true),
+        "E" => (true, false),
         _ => bail!("{text:?} is no record"),
     };
-    Ok(Mark { task: task.parse()?, at: at.parse()?, ended })
+    Ok(Mark { task: task.parse()?, at: at.parse()?, ended, redelivered })
 }
 
 #[cfg(test)]
@@ -72,9 +76,11 @@ mod tests {
         let file = folder.path().join("effects");
         assert_eq!(read(&file)?, []);
         std::fs::write(&file, "S 00000017 0000000012345.123456\nE 00000017 0000000012346.500000\n")?;
-        let began = Mark { task: 17, at: 12_345.123_456, ended: false };
+        let began = Mark { task: 17, at: 12_345.123_456, ..Mark::default() };
         assert_eq!(read(&file)?, [began, Mark { at: 12_346.5, ended: true, ..began }]);
         assert_eq!(count(&file), 2);
+        std::fs::write(&file, "R 00000017 0000000012345.123456\n")?;
+        assert_eq!(read(&file)?, [Mark { redelivered: true, ..began }]);
         std::fs::write(&file, "S 00000017 0000000012345.")?;
         assert!(read(&file).is_err());
         Ok(())

@@ -94,7 +94,17 @@ impl RabbitMq {
 
     /// The virtual host `/` of it.
     pub fn url(&self) -> String {
-        format!("amqp://guest:guest@127.0.0.1:{}//", self.ports.amqp)
+        self.url_at(self.port())
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.ports.amqp
+    }
+
+    /// Its virtual host through something that listens at another port.
+    pub fn url_at(&self, port: u16) -> String {
+        format!("amqp://guest:guest@127.0.0.1:{port}//")
     }
 
     /// The port that [`start_with`](Self::start_with) was given.

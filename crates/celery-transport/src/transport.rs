@@ -4,9 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use celery_protocol::Message;
+use tokio::sync::Notify;
 
 use crate::{
-    Asker, Binding, Delivery, Error, Parked, Queue, Result, Settlement, Statistics, Subscription,
+    Asker, Binding, Delivery, DeliveryTag, Error, Parked, Queue, Result, Settlement, Statistics,
+    Subscription,
     own_queue::{OwnQueue, OwnSubscription},
 };
 
@@ -96,6 +98,12 @@ pub trait Consumer: Send {
     /// Fails only when the broker refuses one of them, and then changes nothing. While the broker is away they are
     /// declared when it is back.
     async fn consume_from(&mut self, queues: &[Queue]) -> Result<()>;
+
+    /// Waits, while nothing is wanted, until the broker has taken back what this consumer holds; a fetch, of nothing too,
+    /// then says why. Cancel-safe. For ever where what is held outlives a connection.
+    async fn lost(&mut self) {
+        std::future::pending().await
+    }
 }
 
 /// The settling half of a consumer. Shared.
@@ -115,6 +123,19 @@ pub trait Acknowledger: Send + Sync {
     async fn parked(&self, most: usize) -> Result<Vec<Parked>> {
         let _ = most;
         Ok(Vec::new())
+    }
+
+    /// Is notified when the broker has taken deliveries back, as RabbitMQ does when a connection is lost:
+    /// [`is_stale`](Self::is_stale) says which. `None` where what is held outlives a connection.
+    fn taken_back(&self) -> Option<Arc<Notify>> {
+        None
+    }
+
+    /// Whether the broker has taken this delivery back: it is delivered again, to whomever, and what is said of it here is
+    /// nothing any more. Cheap: nobody is asked.
+    fn is_stale(&self, tag: &DeliveryTag) -> bool {
+        let _ = tag;
+        false
     }
 
     /// What this consumer has done. Cheap: nobody is asked. One that does not count says nothing but zeros.

@@ -22,6 +22,7 @@ use crate::engine::{Ask, Engine, Probe, Watch};
 use crate::events::{self, Dispatcher, Gauges, Heartbeat, Origin};
 use crate::fetch::Fetcher;
 use crate::follow::Follower;
+use crate::holdings::Holdings;
 use crate::host::Host;
 use crate::intake::Intake;
 use crate::mingle::Neighbors;
@@ -251,6 +252,7 @@ impl Worker {
             revoked,
             consumed: Consumed::new(&config),
             executor,
+            holdings: Holdings::new(Arc::clone(&acknowledger)),
             early: Vec::new(),
             completer,
             settler,

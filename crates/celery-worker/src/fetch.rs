@@ -120,6 +120,10 @@ impl Fetching {
                 biased;
                 () = &mut stop => return,
                 count = self.asked.recv() => match count { Some(count) => count, None => return },
+                () = self.consumer.lost(), if !self.away => match self.fetch(0).await {
+                    Err(Over) => return,
+                    Ok(_) => continue,
+                },
             };
             loop {
                 // First: after a fetch that found less than it was asked for, a second one would most likely find nothing.

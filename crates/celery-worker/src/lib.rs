@@ -13,6 +13,7 @@ mod events;
 mod fetch;
 mod follow;
 mod gossip;
+mod holdings;
 mod host;
 mod in_flight;
 mod intake;

@@ -80,7 +80,8 @@ pub fn init(options: &LogOptions) -> io::Result<()> {
     // The client libraries speak for themselves at their own levels: only what they cannot repair is shown.
     let filter = tracing_subscriber::filter::Targets::new()
         .with_default(options.level.filter())
-        .with_target("fred", LevelFilter::OFF);
+        .with_target("fred", LevelFilter::OFF)
+        .with_target("lapin", LevelFilter::OFF);
     let builder =
         tracing_subscriber::fmt().with_max_level(options.level.filter()).event_format(Lines { color });
     use tracing_subscriber::layer::SubscriberExt;
@@ -103,7 +104,8 @@ pub(crate) fn init_messages() {
     use tracing_subscriber::util::SubscriberInitExt;
     let filter = tracing_subscriber::filter::Targets::new()
         .with_default(LevelFilter::WARN)
-        .with_target("fred", LevelFilter::OFF);
+        .with_target("fred", LevelFilter::OFF)
+        .with_target("lapin", LevelFilter::OFF);
     let subscriber = tracing_subscriber::fmt().with_writer(io::stderr).event_format(Messages).finish();
     // An application that set a subscriber of its own keeps it.
     drop(subscriber.with(filter).try_init());

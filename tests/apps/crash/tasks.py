@@ -21,19 +21,23 @@ def mark(kind, n):
     os.write(effects, f"{kind} {n:08d} {time.clock_gettime(time.CLOCK_MONOTONIC):020.6f}\n".encode())
 
 
-@app.task
-def work(n):
+def mark_start(task, n):
+    mark("R" if task.request.delivery_info.get("redelivered") else "S", n)
+
+
+@app.task(bind=True)
+def work(self, n):
     """Up to 20 milliseconds."""
-    mark("S", n)
+    mark_start(self, n)
     time.sleep(n % 21 / 1000)
     mark("E", n)
     return n
 
 
-@app.task
-async def work_async(n):
+@app.task(bind=True)
+async def work_async(self, n):
     """Up to half a second."""
-    mark("S", n)
+    mark_start(self, n)
     await asyncio.sleep(n * 7919 % 101 / 200)
     mark("E", n)
     return n

@@ -2,6 +2,7 @@
 //!
 //! With `CELERY_OXIDE_TEST_BROKER=rabbitmq` the others run there too; those that look into Redis itself fail then.
 
+mod crash;
 mod fleet;
 mod outages;
 mod priorities;

@@ -30,7 +30,7 @@ fn a_node_that_is_killed_and_comes_back() -> Result<()> {
 }
 
 #[test]
-fn connections_that_the_node_closes_lose_nothing() -> Result<()> {
+fn connections_that_the_node_closes_lose_nothing_and_repeat_only_what_runs() -> Result<()> {
     let mut scene = Scene::open_on_rabbitmq("basic")?;
     scene.set_env("SETTINGS", r#"{"task_acks_late": true}"#);
     let mut client = scene.client()?;
@@ -49,6 +49,11 @@ fn connections_that_the_node_closes_lose_nothing() -> Result<()> {
     ensure!(client.get(&held, 60.0)?.success()? == json!("held"));
     // It ran when the connection was closed, so its message came again.
     ensure!(scene.notes("held")?.iter().filter(|note| *note == "started").count() <= 2, "{}", worker.log()?);
-    ensure!(worker.log()?.contains("Connection to broker re-established"), "{}", worker.log()?);
+    let log = worker.log()?;
+    ensure!(log.contains("Connection to broker re-established"), "{log}");
+    for id in &waiting {
+        let ran = log.matches(&format!("[{id}] succeeded in")).count();
+        ensure!(ran == 1, "{id} waited when the connection was lost, and ran {ran} times: {log}");
+    }
     Ok(())
 }

@@ -6,16 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use redis::cmd;
-use serde_json::json;
 
-use super::held::Dead;
+use super::ground::Ground;
 use super::judge::{Incarnation, Verdict, judge};
-use super::plan::{Crash, Trouble};
-use crate::client::Client;
+use super::plan::{Broker, Crash};
+use super::rabbitmq::Rabbit;
+use super::redis::Redis;
 use crate::dice::Dice;
-use crate::proxy::{HalfOpen, Proxy};
-use crate::redis::RedisServer;
-use crate::scene::{BACKEND, BROKER};
 use crate::venv::Venv;
 use crate::worker::{WorkerProcess, WorkerSpec};
 use crate::{effects, paths, preload};
@@ -31,9 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How many workers are killed while they start.
 const STILLBORN: f64 = 0.1;
-
-/// How many connection troubles leave them half open: it takes a while until that is noticed.
-const HALF_OPEN: f64 = 0.15;
 
 /// The slots of a worker: enough that a kill finds many tasks running, few enough that it finds many waiting.
 const SLOTS: [&str; 2] = ["--loop-concurrency=50", "--sync-workers=4"];
@@ -69,12 +63,12 @@ pub fn run(venv: &Venv, crash: &Crash, folder: &Path, progress: &dyn Fn(usize)) 
     let mut stage = Stage::open(venv, crash, folder)?;
     let from = effects::now();
     stage.until_done(progress)?;
-    let verdict = judge(crash.tasks, from, &stage.incarnations);
+    let verdict = judge(crash.tasks, from, &stage.incarnations, stage.ground.evidence());
     Ok(Outcome {
         verdict,
         kills: stage.incarnations.iter().filter(|incarnation| incarnation.killed.is_some()).count(),
         troubles: stage.troubles,
-        left: stage.left()?,
+        left: stage.ground.left()?,
         results: stage.results()?,
         seconds: started.elapsed().as_secs_f64(),
     })
@@ -84,13 +78,11 @@ struct Stage<'a> {
     crash: &'a Crash,
     folder: &'a Path,
     spec: WorkerSpec,
-    redis: RedisServer,
-    proxy: Proxy,
+    ground: Box<dyn Ground>,
     dice: Dice,
     /// When the next trouble is due.
     next: Option<Instant>,
     troubles: usize,
-    dead: Dead,
     incarnations: Vec<Incarnation>,
     done: HashSet<usize>,
 }
@@ -98,42 +90,20 @@ struct Stage<'a> {
 impl<'a> Stage<'a> {
     /// Everything but a worker, with the queue filled.
     fn open(venv: &Venv, crash: &'a Crash, folder: &'a Path) -> Result<Self> {
-        let redis = match crash.trouble {
-            Trouble::Server => RedisServer::start_durable()?,
-            Trouble::Worker | Trouble::Connections => RedisServer::start()?,
+        let tasks = ["tasks.work_async", "tasks.work"];
+        let ground: Box<dyn Ground> = match crash.broker {
+            Broker::Redis => Box::new(Redis::open(venv, crash, &tasks)?),
+            Broker::Classic | Broker::Quorum => Box::new(Rabbit::open(venv, crash, &tasks)?),
         };
-        let app = paths::app("crash");
-        let environment =
-            [(BROKER, redis.url(0)), (BACKEND, redis.url(1))].map(|(name, url)| (name.to_owned(), url));
-        let mut client = Client::start(venv, &app, &environment)?;
-        preload::fill(&redis, &mut client, &["tasks.work_async", "tasks.work"], crash.tasks)?;
-        // Its connections must not be taken for a worker's.
-        drop(client);
-        let proxy = Proxy::before(redis.port())?;
-        let (mut options, mut settings) = (json!({}), json!({}));
-        if let Some(lease) = crash.lease {
-            options["lease_timeout"] = json!(lease);
-        }
-        if crash.trouble == Trouble::Connections {
-            options["socket_timeout"] = json!(1);
-            settings["redis_socket_timeout"] = json!(1);
-        }
-        let spec = WorkerSpec::new(venv.clone(), app)
-            .args(&SLOTS)
-            .env(BROKER, &redis.url_at(proxy.port(), 0))
-            .env(BACKEND, &redis.url_at(proxy.port(), 1))
-            .env("TRANSPORT_OPTIONS", &options.to_string())
-            .env("SETTINGS", &settings.to_string());
+        let spec = ground.tell(WorkerSpec::new(venv.clone(), paths::app("crash")).args(&SLOTS));
         Ok(Self {
             crash,
             folder,
             spec,
-            redis,
-            proxy,
+            ground,
             dice: Dice::new(crash.seed),
             next: None,
             troubles: 0,
-            dead: Dead::default(),
             incarnations: Vec::new(),
             done: HashSet::new(),
         })
@@ -155,7 +125,7 @@ impl<'a> Stage<'a> {
             } else {
                 worker.kill()?;
                 incarnation.killed = Some(effects::now());
-                incarnation.held = self.dead.held(&self.redis, self.incarnations.len())?;
+                incarnation.held = self.ground.held_by_dead(self.incarnations.len())?;
             }
             incarnation.marks = effects::read(&file)?;
             self.note_done(&incarnation);
@@ -182,13 +152,16 @@ impl<'a> Stage<'a> {
                 return Ok(false);
             }
             if end.is_none() && worker.log()?.lines().any(|line| line.trim_end().ends_with("ready.")) {
-                end = Some(Instant::now() + self.dice.seconds(self.crash.trouble.life()));
+                end = Some(Instant::now() + self.dice.seconds(self.crash.life()));
             }
             ensure!(worker.is_running()?, "the worker ended by itself:\n{}", worker.log()?);
+            let before = Instant::now();
             self.make_trouble()?;
+            // Where nothing can be done nothing is tested.
+            end = end.map(|end| end + before.elapsed());
             if read.elapsed() >= READING {
                 read = Instant::now();
-                for returned in self.dead.returned(&self.redis)? {
+                for returned in self.ground.returned()? {
                     self.incarnations[returned].returned = Some(effects::now());
                 }
                 let ended = effects::read(file)?.into_iter().filter(|mark| mark.ended);
@@ -198,7 +171,7 @@ impl<'a> Stage<'a> {
                 if done > latest.0 {
                     *latest = (done, Instant::now());
                 }
-                if done == self.crash.tasks && self.left()? == 0 {
+                if done == self.crash.tasks && self.ground.left()? == 0 {
                     return Ok(true);
                 }
                 if latest.1.elapsed() > PATIENCE {
@@ -217,50 +190,20 @@ impl<'a> Stage<'a> {
     }
 
     fn make_trouble(&mut self) -> Result<()> {
-        let Some(interval) = self.crash.trouble.interval() else { return Ok(()) };
+        let Some(interval) = self.crash.interval() else { return Ok(()) };
         let due = *self.next.get_or_insert_with(|| Instant::now() + self.dice.seconds(interval));
         if due > Instant::now() {
             return Ok(());
         }
         self.troubles += 1;
-        match self.crash.trouble {
-            Trouble::Worker => {}
-            Trouble::Server => {
-                self.redis.kill()?;
-                std::thread::sleep(self.dice.seconds((0.0, 0.5)));
-                self.redis.start_again()?;
-            }
-            Trouble::Connections => self.break_connections()?,
-        }
+        self.ground.make_trouble(&mut self.dice)?;
         self.next = Some(Instant::now() + self.dice.seconds(interval));
         Ok(())
     }
 
-    fn break_connections(&mut self) -> Result<()> {
-        if self.dice.chance(HALF_OPEN) {
-            self.proxy.break_off(if self.dice.chance(0.5) { HalfOpen::Deaf } else { HalfOpen::Dead });
-        } else if self.dice.chance(0.5) {
-            self.proxy.cut();
-        } else {
-            let mut connection = self.redis.connect(0)?;
-            let _killed: usize =
-                cmd("CLIENT").arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"]).query(&mut connection)?;
-        }
-        Ok(())
-    }
-
-    /// How many messages the broker has, taken or not.
-    fn left(&self) -> Result<usize> {
-        let mut broker = self.redis.connect(0)?;
-        let queued: usize = cmd("LLEN").arg("celery").query(&mut broker)?;
-        let unacked: usize = cmd("HLEN").arg("unacked").query(&mut broker)?;
-        let index: usize = cmd("ZCARD").arg("unacked_index").query(&mut broker)?;
-        Ok(queued + unacked.max(index))
-    }
-
     /// How many tasks have a SUCCESS stored.
     fn results(&self) -> Result<usize> {
-        let mut results = self.redis.connect(1)?;
+        let mut results = self.ground.results().connect(1)?;
         let mut found = 0;
         let numbers: Vec<usize> = (0..self.crash.tasks).collect();
         for some in numbers.chunks(1000) {

@@ -109,7 +109,8 @@ mod tests {
     use super::*;
 
     fn ending(code: Option<i32>, marks: &[(usize, f64, bool)]) -> Ending {
-        let marks = marks.iter().map(|&(task, at, ended)| Mark { task, at, ended }).collect();
+        let marks =
+            marks.iter().map(|&(task, at, ended)| Mark { task, at, ended, ..Mark::default() }).collect();
         Ending { killed: code.is_none(), code, marks }
     }
 

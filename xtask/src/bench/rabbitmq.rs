@@ -2,13 +2,12 @@
 
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use celery_oxide_tests::client::Client;
 use celery_oxide_tests::rabbitmq::RabbitMq;
 use celery_oxide_tests::redis::RedisServer;
 use celery_oxide_tests::venv::Venv;
 use celery_oxide_tests::{paths, preload};
-use serde_json::json;
 
 use crate::bench::measure;
 use crate::process;
@@ -19,9 +18,7 @@ const PREFETCH: &str = "4000";
 
 /// Queues `count` messages for `task`, the numbers from zero as their arguments.
 pub(crate) fn fill(client: &mut Client, task: &str, count: usize) -> Result<()> {
-    let sent = client.call("fill:queue", json!([task, count, preload::task_id(0)]))?;
-    ensure!(sent == count, "{sent} of {count} messages were sent");
-    Ok(())
+    client.fill(&[task], count, &preload::task_id(0))
 }
 
 /// Builds the bare consumer.

@@ -115,6 +115,8 @@ enum Part {
     Fuzz,
     /// `acks_late` tasks while workers, servers and connections are killed.
     Crash,
+    /// The same on RabbitMQ, classic and quorum queues.
+    CrashAmqp,
     /// Random canvases, run by the stock worker and by ours.
     Canvases,
     /// What servers and networks do to a worker, one fault at a time.
@@ -152,6 +154,7 @@ pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<bool> {
                 Report { passed, failed, ..Report::new("fuzz", table) }
             }
             Part::Crash => crash::run(command, steps)?,
+            Part::CrashAmqp => crash::run_amqp(command, steps)?,
             Part::Canvases => canvases::run(command, steps)?,
             Part::Faults => faults::run(command, steps)?,
             Part::Lease => lease::run(command, steps)?,

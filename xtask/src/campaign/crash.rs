@@ -1,7 +1,8 @@
-//! Crashes: 20,000 `acks_late` tasks while workers, the server or connections are killed.
+//! Crashes: 20,000 `acks_late` tasks while workers, the server or connections are killed, on Redis and on RabbitMQ.
 
 use anyhow::Result;
-use celery_oxide_tests::crash::{self, Crash, Outcome, Trouble};
+use celery_oxide_tests::crash::{self, Broker, Crash, Outcome};
+use celery_oxide_tests::venv::Venv;
 use serde_json::{Value, json};
 
 use crate::campaign::command::Campaign;
@@ -11,7 +12,8 @@ use crate::process;
 use crate::steps::{self, Steps};
 use crate::table::Aligned;
 
-const HEADER: [&str; 14] = [
+const HEADER: [&str; 15] = [
+    "broker",
     "trouble",
     "seed",
     "tasks",
@@ -28,57 +30,74 @@ const HEADER: [&str; 14] = [
     "result",
 ];
 
+/// On Redis.
 pub(crate) fn run(command: &Campaign, steps: &Steps) -> Result<Report> {
+    run_on("crash", &[Broker::Redis], command, steps)
+}
+
+/// On RabbitMQ, with both kinds of queues.
+pub(crate) fn run_amqp(command: &Campaign, steps: &Steps) -> Result<Report> {
+    run_on("crash-amqp", &Broker::RABBITMQ, command, steps)
+}
+
+fn run_on(part: &'static str, brokers: &[Broker], command: &Campaign, steps: &Steps) -> Result<Report> {
     let prepared = prepare(steps, command.profile())?;
-    let right: Vec<usize> = (1..HEADER.len() - 1).collect();
-    let mut report = Report::new("crash", Aligned::new(&HEADER, &right));
-    for &trouble in &command.trouble {
-        for seed in command.seeds() {
-            let crash = Crash { tasks: command.tasks, seed: u64::from(seed), trouble, lease: None };
-            let folder = process::folder().join("crash").join(format!("{trouble}-{seed}"));
-            if folder.exists() {
-                std::fs::remove_dir_all(&folder)?;
-            }
-            let label = format!("crash {trouble}, seed {seed}");
-            let outcome = steps.count(&label, command.tasks as u64, |step| {
-                let outcome = crash::run(&prepared.venv, &crash, &folder, &|done| {
-                    step.position(done as u64);
-                    step.at(&format!("{done} of {} tasks", crash.tasks));
-                });
-                if !outcome.as_ref().is_ok_and(|outcome| outcome.is_good(crash.tasks)) {
-                    step.spoil();
-                }
-                Ok(outcome)
-            })?;
-            let outcome = match outcome {
-                Ok(outcome) => outcome,
-                Err(error) => {
-                    steps::note(&format!("{error:#}"));
-                    report.broken(&format!("{trouble} {seed}"), HEADER.len());
-                    continue;
-                }
-            };
-            let good = outcome.is_good(crash.tasks);
-            report.check(cells(trouble, seed, &crash, &outcome), row(trouble, seed, &crash, &outcome), good);
-            if good {
-                std::fs::remove_dir_all(&folder)?;
-            } else {
-                explain(&outcome);
-                steps::note(&format!(
-                    "the effects and the output of the workers are in {}",
-                    folder.display()
-                ));
+    let right: Vec<usize> = (2..HEADER.len() - 1).collect();
+    let mut report = Report::new(part, Aligned::new(&HEADER, &right));
+    for &broker in brokers {
+        for &trouble in &command.trouble {
+            for seed in command.seeds() {
+                let crash =
+                    Crash { broker, tasks: command.tasks, seed: u64::from(seed), trouble, lease: None };
+                run_one(&crash, &prepared.venv, steps, &mut report)?;
             }
         }
     }
     Ok(report)
 }
 
-fn cells(trouble: Trouble, seed: u32, crash: &Crash, outcome: &Outcome) -> Vec<String> {
+fn run_one(crash: &Crash, venv: &Venv, steps: &Steps, report: &mut Report) -> Result<()> {
+    let name = format!("{}-{}-{}", crash.broker, crash.trouble, crash.seed);
+    let folder = process::folder().join(report.part).join(&name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    let label = format!("crash {}, {}, seed {}", crash.broker, crash.trouble, crash.seed);
+    let outcome = steps.count(&label, crash.tasks as u64, |step| {
+        let outcome = crash::run(venv, crash, &folder, &|done| {
+            step.position(done as u64);
+            step.at(&format!("{done} of {} tasks", crash.tasks));
+        });
+        if !outcome.as_ref().is_ok_and(|outcome| outcome.is_good(crash.tasks)) {
+            step.spoil();
+        }
+        Ok(outcome)
+    })?;
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            steps::note(&format!("{error:#}"));
+            report.broken(&name, HEADER.len());
+            return Ok(());
+        }
+    };
+    let good = outcome.is_good(crash.tasks);
+    report.check(cells(crash, &outcome), row(crash, &outcome), good);
+    if good {
+        std::fs::remove_dir_all(&folder)?;
+    } else {
+        explain(&outcome);
+        steps::note(&format!("the effects and the output of the workers are in {}", folder.display()));
+    }
+    Ok(())
+}
+
+fn cells(crash: &Crash, outcome: &Outcome) -> Vec<String> {
     let verdict = &outcome.verdict;
     vec![
-        trouble.to_string(),
-        seed.to_string(),
+        crash.broker.to_string(),
+        crash.trouble.to_string(),
+        crash.seed.to_string(),
         crash.tasks.to_string(),
         outcome.kills.to_string(),
         outcome.troubles.to_string(),
@@ -94,11 +113,12 @@ fn cells(trouble: Trouble, seed: u32, crash: &Crash, outcome: &Outcome) -> Vec<S
     ]
 }
 
-fn row(trouble: Trouble, seed: u32, crash: &Crash, outcome: &Outcome) -> Value {
+fn row(crash: &Crash, outcome: &Outcome) -> Value {
     let verdict = &outcome.verdict;
     json!({
-        "trouble": trouble.to_string(),
-        "seed": seed,
+        "broker": crash.broker.to_string(),
+        "trouble": crash.trouble.to_string(),
+        "seed": crash.seed,
         "tasks": crash.tasks,
         "runs": verdict.runs,
         "kills": outcome.kills,

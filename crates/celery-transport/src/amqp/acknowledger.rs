@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::Notify;
 
 use super::session::Session;
-use crate::{Acknowledger, Result, Settlement, Statistics};
+use crate::{Acknowledger, DeliveryTag, Result, Settlement, Statistics};
 
 /// Settles on the channel that the deliveries came on.
 pub(super) struct AmqpAcknowledger(pub(super) Arc<Session>);
@@ -17,6 +18,14 @@ impl Acknowledger for AmqpAcknowledger {
     async fn settle(&self, batch: &[Settlement]) -> Result<()> {
         self.0.settle(batch).await;
         Ok(())
+    }
+
+    fn taken_back(&self) -> Option<Arc<Notify>> {
+        Some(Arc::clone(&self.0.taken_back))
+    }
+
+    fn is_stale(&self, tag: &DeliveryTag) -> bool {
+        self.0.is_stale(tag)
     }
 
     fn statistics(&self) -> Statistics {

@@ -92,8 +92,7 @@ impl AmqpConsumer {
     }
 
     /// Takes in what has been delivered.
-    fn collect(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut some = !self.came.is_empty();
+    fn collect(&mut self, cx: &mut Context<'_>) {
         let mut lost = None;
         if let Some(live) = &mut self.live {
             let count = live.feeds.len();
@@ -104,7 +103,6 @@ impl AmqpConsumer {
                         Some(Ok(delivery)) => {
                             let came = take(&self.session, feed, delivery);
                             self.came.push(came);
-                            some = true;
                         }
                         Some(Err(error)) => {
                             lost = Some(self.session.dialer.error(&error));
@@ -127,9 +125,16 @@ impl AmqpConsumer {
                 other => other,
             };
             self.lose(error);
-            some = true;
         }
-        if some { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Takes in what is delivered until `enough` says so.
+    async fn collect_until(&mut self, enough: impl Fn(&Self) -> bool) {
+        poll_fn(|cx| {
+            self.collect(cx);
+            if enough(self) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// Has the broker deliver up to `credit` more where it may not.
@@ -205,14 +210,14 @@ fn take(session: &Session, feed: &Feed, delivery: lapin::message::Delivery) -> C
 #[async_trait]
 impl Consumer for AmqpConsumer {
     async fn fetch(&mut self, credit: usize) -> Result<Vec<Delivery>> {
-        if credit == 0 || self.queues.is_empty() || self.session.is_closed() {
-            return Ok(Vec::new());
-        }
-        if self.live.is_some() {
-            let _ = self.collect(&mut Context::from_waker(Waker::noop()));
+        if self.live.is_some() && credit > 0 {
+            self.collect(&mut Context::from_waker(Waker::noop()));
         }
         if let Some(error) = self.failure.take() {
             return Err(error);
+        }
+        if credit == 0 || self.queues.is_empty() || self.session.is_closed() {
+            return Ok(Vec::new());
         }
         if self.live.is_none() {
             self.connect().await?;
@@ -247,7 +252,7 @@ impl Consumer for AmqpConsumer {
         }
         let short = self.short_since.map(|since| since + SHORT);
         tokio::select! {
-            () = poll_fn(|cx| self.collect(cx)) => {}
+            () = self.collect_until(|consumer| !consumer.came.is_empty() || consumer.live.is_none()) => {}
             () = async { match short { Some(end) => sleep_until(end).await, None => pending().await } } => {}
         }
         if self.session.is_closed() {
@@ -265,5 +270,15 @@ impl Consumer for AmqpConsumer {
         }
         self.queues = queues.to_vec();
         Ok(())
+    }
+
+    async fn lost(&mut self) {
+        if self.live.is_some() {
+            self.collect_until(|consumer| consumer.live.is_none()).await;
+        }
+        // What is known to be lost is told only once, and a consumer that was closed loses nothing.
+        if self.failure.is_none() {
+            pending().await
+        }
     }
 }

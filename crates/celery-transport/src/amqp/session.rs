@@ -15,6 +15,7 @@ use lapin::{
     Channel,
     options::{BasicAckOptions, BasicRejectOptions},
 };
+use tokio::sync::Notify;
 
 use super::{ledger::Ledger, link::Dialer};
 use crate::{DeliveryTag, Settlement, counters::Counters};
@@ -25,6 +26,8 @@ pub(super) struct Session {
     pub(super) dialer: Arc<Dialer>,
     pub(super) counters: Counters,
     current: Mutex<Current>,
+    /// Told of each channel that is lost.
+    pub(super) taken_back: Arc<Notify>,
     settling: tokio::sync::Mutex<()>,
     closed: AtomicBool,
 }
@@ -41,6 +44,7 @@ impl Session {
             dialer,
             counters: Counters::default(),
             current: Mutex::default(),
+            taken_back: Arc::default(),
             settling: tokio::sync::Mutex::default(),
             closed: AtomicBool::new(false),
         }
@@ -62,6 +66,13 @@ impl Session {
         let mut current = self.current();
         current.ledger.begin();
         current.channel = None;
+        drop(current);
+        self.taken_back.notify_one();
+    }
+
+    /// Whether a delivery is of a channel that was lost.
+    pub(super) fn is_stale(&self, tag: &DeliveryTag) -> bool {
+        number(&tag.0, self.current().ledger.generation()).is_none()
     }
 
     /// A delivery has come from `feed`: its tag.

@@ -1,9 +1,10 @@
 //! The settling half over several brokers.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use tokio::sync::Notify;
 
 use super::{consumer::unmark, settling::Settling};
 use crate::{Acknowledger, DeliveryTag, Parked, Result, Settlement, Statistics};
@@ -51,6 +52,16 @@ impl Acknowledger for SeveralAcknowledger {
         parked.sort_by_key(|one| one.due);
         parked.truncate(most);
         Ok(parked)
+    }
+
+    fn taken_back(&self) -> Option<Arc<Notify>> {
+        self.0.first().map(|settling| Arc::clone(&settling.slot.taken_back))
+    }
+
+    fn is_stale(&self, tag: &DeliveryTag) -> bool {
+        let Some((place, tag)) = unmark(tag) else { return false };
+        let acknowledger = self.0.get(place).and_then(|settling| settling.slot.acknowledger.get());
+        acknowledger.is_some_and(|acknowledger| acknowledger.is_stale(&tag))
     }
 
     fn statistics(&self) -> Statistics {

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
+use tokio::sync::Notify;
 
 use super::{
     acknowledger::SeveralAcknowledger, consumer::SeveralConsumer, part::Slot, publisher::SeveralPublisher,
@@ -37,8 +38,9 @@ impl Transport for Several {
 
     /// At least one broker has to be reached.
     async fn consume(&self, queues: &[Queue]) -> Result<(Box<dyn Consumer>, Arc<dyn Acknowledger>)> {
-        let slots: Vec<_> =
-            self.transports.iter().map(|transport| Arc::new(Slot::new(Arc::clone(transport)))).collect();
+        let taken_back = Arc::new(Notify::new());
+        let slot = |transport: &Arc<dyn Transport>| Slot::new(Arc::clone(transport), Arc::clone(&taken_back));
+        let slots: Vec<_> = self.transports.iter().map(|transport| Arc::new(slot(transport))).collect();
         let consumer = SeveralConsumer::open(&slots, queues).await?;
         let settling = slots.into_iter().map(Settling::spawn).collect();
         Ok((Box::new(consumer), Arc::new(SeveralAcknowledger(settling))))

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     time::{Instant, sleep_until},
 };
 
@@ -12,6 +12,8 @@ use crate::{Acknowledger, Consumer, Delivery, DeliveryTag, Error, Queue, Result,
 
 /// What the halves of a consumer share about one broker.
 pub(super) struct Slot {
+    /// Told when a broker may have taken deliveries back: the slots share it.
+    pub(super) taken_back: Arc<Notify>,
     pub(super) transport: Arc<dyn Transport>,
     /// Where its messages are settled, once it was reached.
     pub(super) acknowledger: OnceLock<Arc<dyn Acknowledger>>,
@@ -20,8 +22,8 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(transport: Arc<dyn Transport>) -> Self {
-        Self { transport, acknowledger: OnceLock::new(), leftover: Mutex::default() }
+    pub(super) fn new(transport: Arc<dyn Transport>, taken_back: Arc<Notify>) -> Self {
+        Self { taken_back, transport, acknowledger: OnceLock::new(), leftover: Mutex::default() }
     }
 
     pub(super) fn leave(&self, tags: impl IntoIterator<Item = DeliveryTag>) {
@@ -115,7 +117,7 @@ impl Part {
     async fn serve(&mut self, mut consumer: Box<dyn Consumer>) {
         let mut pause = PAUSE;
         let mut again = None;
-        let mut is_ready = true;
+        let (mut is_ready, mut is_lost) = (true, false);
         loop {
             tokio::select! {
                 biased;
@@ -127,13 +129,14 @@ impl Part {
                     }
                     Some(Request::Fetch(credit)) => match consumer.fetch(credit).await {
                         Ok(deliveries) => {
-                            (pause, again, is_ready) = (PAUSE, None, false);
+                            (pause, again, is_ready, is_lost) = (PAUSE, None, false, false);
                             self.say(Event::Fetched(deliveries));
                         }
                         Err(error) if error.is_transient() => {
                             again = Some(Instant::now() + pause);
                             pause = (pause * 2).min(LONGEST_PAUSE);
                             is_ready = false;
+                            self.slot.taken_back.notify_one();
                             self.say(Event::Away(error));
                         }
                         Err(error) => {
@@ -146,12 +149,27 @@ impl Part {
                     is_ready = true;
                     self.say(Event::Ready);
                 }
-                // An error of waiting is one of fetching as well.
-                _ = consumer.ready(), if again.is_none() && !is_ready => {
-                    is_ready = true;
-                    self.say(Event::Ready);
+                () = sign(&mut *consumer, is_ready), if again.is_none() && !is_lost => {
+                    if is_ready {
+                        // The next fetch says why.
+                        is_lost = true;
+                        self.slot.taken_back.notify_one();
+                    } else {
+                        is_ready = true;
+                        self.say(Event::Ready);
+                    }
                 }
             }
         }
+    }
+}
+
+/// Waits for messages, or if there are some already, for their loss.
+async fn sign(consumer: &mut dyn Consumer, is_ready: bool) {
+    if is_ready {
+        consumer.lost().await;
+    } else {
+        // An error of waiting is one of fetching as well.
+        let _ = consumer.ready().await;
     }
 }

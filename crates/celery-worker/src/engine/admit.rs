@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::Engine;
 use crate::complete::Item;
 use crate::fetch::Fetched;
-use crate::in_flight::Admitted;
+use crate::in_flight::{Admitted, InFlight};
 use crate::intake::{Admission, Reason, Refused};
 use crate::report::{log_parked, log_received, log_refused};
 use crate::{Error, Result};
@@ -44,6 +44,9 @@ impl Engine {
     fn admit(&mut self, batch: Vec<Delivery>) {
         let now = self.clock.now();
         for delivery in batch {
+            if self.holdings.is_stale(&delivery.tag) {
+                continue;
+            }
             let (due, admitted) = match self.intake.admit(delivery, now) {
                 Admission::Now(admitted) => (None, admitted),
                 Admission::Later(due, admitted) => (Some(due), admitted),
@@ -76,6 +79,26 @@ impl Engine {
         self.events.received(&admitted.in_flight);
         self.parking.begin();
         self.settle(Settlement::Park { tag: admitted.in_flight.tag, due });
+    }
+
+    /// Forgets what waits here and what the broker has taken back: it delivers that again, and tasks would run twice that
+    /// did not even run when the connection was lost. What runs goes on, as with stock workers.
+    pub(super) fn drop_stale(&mut self) {
+        let holdings = &self.holdings;
+        let stale = |in_flight: &InFlight| holdings.is_stale(&in_flight.tag);
+        let waiting = self.executor.take_waiting_if(|in_flight| stale(in_flight));
+        let limited = self.rates.take_if(|admitted| stale(&admitted.in_flight));
+        let later = self.later.take_if(|admitted| stale(&admitted.in_flight));
+        let dropped = waiting.len() + limited.len() + later.len();
+        let counted = waiting.into_iter().map(|(_, in_flight)| in_flight);
+        for in_flight in counted.chain(limited.into_iter().map(|admitted| admitted.in_flight)) {
+            self.credit.give_back(in_flight.spec.kind);
+        }
+        if dropped > 0 {
+            tracing::info!(
+                "{dropped} messages that waited here are left to the broker, which delivers them again."
+            );
+        }
     }
 
     pub(super) fn refuse(&mut self, refused: Refused) {

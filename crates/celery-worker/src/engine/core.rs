@@ -17,6 +17,7 @@ use crate::consumed::Consumed;
 use crate::credit::Credit;
 use crate::events::{Dispatcher, Gauges, Heartbeat};
 use crate::fetch::Fetcher;
+use crate::holdings::Holdings;
 use crate::host::Host;
 use crate::in_flight::{Admitted, InFlight};
 use crate::intake::Intake;
@@ -59,6 +60,7 @@ pub(crate) struct Engine {
     pub(crate) revoked: Revoked,
     pub(crate) consumed: Consumed,
     pub(crate) executor: Executor<Box<InFlight>>,
+    pub(crate) holdings: Holdings,
     /// What is to be completed of retries when what they retry has ended: with the number of the retry.
     pub(crate) early: Vec<(u32, Item)>,
     pub(crate) completer: mpsc::UnboundedSender<Item>,
@@ -109,6 +111,7 @@ impl Engine {
                 biased;
                 () = &mut asked_to_stop => break,
                 Some(ask) = self.asks.recv() => self.answer(ask),
+                () = self.holdings.lost() => self.drop_stale(),
                 () = self.executor.changes(&mut changes) => self.on_changes(&mut changes),
                 answer = self.fetcher.answer() => failed = self.on_fetched(answer).err(),
                 () = self.parking.progress(), if self.parking.is_full() => {}
