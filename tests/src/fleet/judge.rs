@@ -194,8 +194,8 @@ mod tests {
     const SENT: [Sent; 1] = [Sent { at: 0.0, due: 0.0 }];
 
     fn worker(kind: Kind, end: Option<(f64, End)>, began: f64, ended: Option<f64>) -> Incarnation {
-        let mut marks = vec![Mark { task: 0, at: began, ended: false }];
-        marks.extend(ended.map(|at| Mark { task: 0, at, ended: true }));
+        let mut marks = vec![Mark { task: 0, at: began, ended: false, redelivered: false }];
+        marks.extend(ended.map(|at| Mark { task: 0, at, ended: true, redelivered: false }));
         Incarnation { end, marks, ..Incarnation::new(kind) }
     }
 
