@@ -99,7 +99,9 @@ async fn reached(phases: &mut watch::Receiver<Phase>, wanted: Phase) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::Path;
 
     use celery_scheduler::ManualClock;
 
@@ -126,8 +128,9 @@ mod tests {
         assert!(timetable(given(["a", "b"]), &clock).is_ok());
         let twice = timetable(given(["a", "a"]), &clock).unwrap_err();
         assert_eq!(twice.to_string(), "two periodic tasks are named \"a\": each needs a name of its own");
-        // JSON has no such keys.
-        let odd = Signature::new("proj.a").args((HashMap::from([((1, 2), 3)]),));
+        // Python has no text for such a path.
+        let path = Path::new(OsStr::from_bytes(b"\xff"));
+        let odd = Signature::new("proj.a").args((path,));
         let refused = timetable(vec![every_minute("odd", odd)], &clock).unwrap_err();
         assert!(refused.to_string().starts_with("periodic task \"odd\": "), "{refused}");
     }

@@ -103,7 +103,7 @@ impl TlsSettings {
             Value::String(text) => Ok(Some(text.clone())),
             _ => Err(format!("{name}: a string is needed")),
         };
-        let bare = name.strip_prefix(self.names.prefix()).unwrap_or(name);
+        let bare = name.strip_prefix(self.names.prefix()).unwrap_or_default();
         match (bare, self.names) {
             ("cert_reqs", _) => self.verify = verify(name, value)?,
             ("check_hostname", TlsNames::Redis) => match value {
