@@ -22,7 +22,7 @@ fn scene() -> Result<Scene> {
 fn a_stock_client_reads_many_results() -> Result<()> {
     let scene = scene()?;
     let mut client = scene.client()?;
-    let mut worker = scene.worker(&["-l", "INFO"])?;
+    let mut worker = scene.worker(&[])?;
     for task in ["tasks.give", "tasks.give_async"] {
         let args: Vec<Value> = (0..MANY).map(|number| json!([number])).collect();
         let ids = client.send_all(task, &args)?;
@@ -60,7 +60,7 @@ fn a_stock_client_reads_failures_and_what_follows_a_task() -> Result<()> {
 #[test]
 fn states_come_in_their_order_and_ignored_results_do_not() -> Result<()> {
     let scene = scene()?;
-    let worker = scene.worker(&["-l", "INFO", "--sync-workers=1"])?;
+    let worker = scene.worker(&["--sync-workers=1"])?;
     let mut client = scene.client()?;
     let retried = client.call("seen:retried", json!([]))?;
     let states = ["STARTED", "RETRY", "STARTED", "RETRY", "STARTED", "SUCCESS"];

@@ -62,7 +62,9 @@ pub(crate) fn run(command: &Conformance, steps: &Steps) -> Result<bool> {
     packages::ensure(steps)?;
     let interpreter = interpreter::choose()?;
     let profile = if command.release { Profile::Release } else { Profile::Light };
-    let prepared = environment::prepare_for(steps, interpreter, &command.celery, Purpose::Suite, profile)?;
+    // The worker without Python leaves the wheel alone.
+    let wheel = if command.only == Some(Side::Native) { Profile::Light } else { profile };
+    let prepared = environment::prepare_for(steps, interpreter, &command.celery, Purpose::Suite, wheel)?;
     if command.only == Some(Side::Native) {
         native::build(steps, profile)?;
     }
